@@ -1,0 +1,1 @@
+//! Runtime on the Docker engine, its networks and the firewall.

@@ -1,0 +1,1 @@
+//! What a blade has, and what others use of it.

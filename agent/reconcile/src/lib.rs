@@ -1,0 +1,1 @@
+//! The agent's plan, step by step: pure, over a trait Runtime.

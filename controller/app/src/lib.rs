@@ -1,0 +1,1 @@
+//! Use cases, the single writer and the reconcilers of the controller.

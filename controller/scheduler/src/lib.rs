@@ -1,0 +1,1 @@
+//! Where a container goes, and why: pure.

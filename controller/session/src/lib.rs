@@ -1,0 +1,1 @@
+//! The agents' side of the controller: enrolment and sessions.

@@ -1,0 +1,1 @@
+//! Persistence: the only crate that knows SeaORM.

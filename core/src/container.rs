@@ -1,0 +1,197 @@
+//! A container on loan, as the controller keeps it.
+//!
+//! Three groups of fields have three writers: people write the spec, the lease and the desired state; the scheduler
+//! writes the placement; the blade's reports write what was observed. No writer touches another's group.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    environment::Environment,
+    explanation::Explanation,
+    fault::Fault,
+    id::{ContainerId, NodeId, RequestId, UserId},
+    image::ImageRef,
+    observed::Observed,
+    resources::{GpuId, Resources},
+};
+
+/// What its owner calls it; unique among the owner's containers, and nothing but a name: the engine knows ids.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ContainerName(pub(crate) String);
+
+impl ContainerName {
+    pub const MAXIMUM: usize = 31;
+
+    /// `[a-z0-9][a-z0-9-]{0,30}`: also a valid host name and DNS label.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut bytes = text.bytes();
+        let ok = bytes.next().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            && text.len() <= Self::MAXIMUM
+            && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        ok.then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ContainerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuntimeKind {
+    #[default]
+    Docker,
+    Kubernetes,
+}
+
+/// What was asked for, checked. Does not say where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContainerSpec {
+    pub image: ImageRef,
+    pub command: Vec<String>,
+    pub environment: Environment,
+    pub guest_ports: Vec<u16>,
+    pub gpus: u32,
+    pub resources: Resources,
+    pub tty: bool,
+    pub stdin: bool,
+    pub node_labels: BTreeMap<String, String>,
+    pub runtime: RuntimeKind,
+}
+
+/// Who may act: `Running` and `Stopped` are set by people and by the lease's end; `Removed` is a tombstone, which only the
+/// blade's report that it is gone turns into nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DesiredPhase {
+    Running,
+    Stopped,
+    Removed,
+}
+
+/// Why it is not meant to run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopCause {
+    ByUser,
+    LeaseEnded,
+    /// The program ended by itself; it is not started again until somebody says so.
+    Exited {
+        exit_code: i32,
+        out_of_memory: bool,
+        at_once: bool,
+    },
+    /// It cannot be made or started as it is.
+    Failed(Fault),
+    /// It was there, and the engine lost it behind our back.
+    Lost,
+}
+
+/// Where it runs. Complete: the agent makes no choices.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placement {
+    pub node: NodeId,
+    pub gpus: Vec<GpuId>,
+    pub ports: Vec<PortBinding>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PortBinding {
+    pub guest: u16,
+    pub host: u16,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Container {
+    pub id: ContainerId,
+    pub owner: UserId,
+    pub name: ContainerName,
+    pub request_id: Option<RequestId>,
+    pub created_at: Timestamp,
+    pub spec: ContainerSpec,
+    /// The end of the lease. The agent stops it then, even when it is cut off.
+    pub lease_ends_at: Timestamp,
+
+    pub desired: DesiredPhase,
+    pub stop_cause: Option<StopCause>,
+    /// Counts re-creations; each has its own engine container, and only the latest may exist.
+    pub incarnation: u32,
+    /// Counts orders to start anew: "restart" said as a state.
+    pub restart_nonce: u64,
+
+    /// Set by the scheduler. Kept while it is stopped, so that its ports and what it wrote are found again.
+    pub placement: Option<Placement>,
+    /// Why it is not placed, or not placed again; never stored, worked out anew.
+    #[serde(skip)]
+    pub waiting: Option<Explanation>,
+
+    /// What its blade last said of this incarnation.
+    pub observed: Option<Observed>,
+}
+
+impl Container {
+    /// Whether it counts against its blade's CPU, memory and GPUs. Until the blade has *said* that it does not run, it may
+    /// run; that is why an unheard-of container holds its place.
+    pub fn holds_resources(&self) -> bool {
+        if self.placement.is_none() {
+            return false;
+        }
+        match self.desired {
+            DesiredPhase::Running => self.waiting.is_none(),
+            DesiredPhase::Stopped | DesiredPhase::Removed => !self.is_known_idle(),
+        }
+    }
+
+    /// Its blade has said of this very incarnation that nothing of it runs.
+    pub fn is_known_idle(&self) -> bool {
+        self.current_observed().is_some_and(|observed| !observed.phase.may_run())
+    }
+
+    /// The last report, if it speaks of the incarnation that is wanted now.
+    pub fn current_observed(&self) -> Option<&Observed> {
+        self.observed.as_ref().filter(|observed| observed.incarnation == self.incarnation)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        for good in ["a", "0", "jupyter-1", "a--b", &"x".repeat(31)] {
+            assert!(ContainerName::parse(good).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            "-a",
+            "A",
+            "a_b",
+            "a.b",
+            "..",
+            "/",
+            "a/b",
+            "a\0",
+            "a\n",
+            "\u{202e}abc",
+            "コンテナ",
+            "😀",
+            "ａ",
+            "а",
+            &"x".repeat(32),
+            &"x".repeat(300),
+        ] {
+            assert!(ContainerName::parse(bad).is_none(), "{bad:?}");
+        }
+    }
+}

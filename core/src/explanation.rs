@@ -1,0 +1,60 @@
+//! Why a request was, or was not, placed: what every blade had to say.
+
+use crate::{container::RuntimeKind, id::NodeId};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explanation {
+    /// Every blade exactly once, in the order of their names.
+    pub nodes: Vec<NodeVerdict>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeVerdict {
+    pub node: NodeId,
+    pub name: String,
+    pub outcome: Outcome,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// All objections, not only the first.
+    Rejected(Vec<Rejection>),
+    /// 0 to 1000; the highest wins.
+    Scored(u32),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rejection {
+    Cordoned,
+    Unreachable,
+    /// The controller has not heard of it since its own start.
+    NotHeardOf,
+    /// It has a problem of its own: no firewall, no engine.
+    Faulty(String),
+    Cpu {
+        free_millis: u32,
+        asked_millis: u32,
+    },
+    Memory {
+        free_bytes: u64,
+        asked_bytes: u64,
+    },
+    Gpus {
+        free: u32,
+        total: u32,
+        asked: u32,
+    },
+    /// The GPUs it had before are lent to somebody else now.
+    OwnGpusLent,
+    Ports {
+        free: u32,
+        asked: u32,
+    },
+    Label {
+        key: String,
+        value: String,
+    },
+    Runtime(RuntimeKind),
+    /// What it wrote is on another blade.
+    NotItsNode,
+}

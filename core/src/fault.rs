@@ -1,0 +1,56 @@
+//! Why a blade could not do what it was told.
+
+use serde::{Deserialize, Serialize};
+
+/// The kind decides what is shown and whether trying again can help; `detail` is the engine's own words, for
+/// administrators.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fault {
+    pub kind: FaultKind,
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultKind {
+    ImageNotFound,
+    RegistryUnreachable,
+    PortInUse {
+        port: u16,
+    },
+    CommandNotFound,
+    NoGpuRuntime,
+    FirewallMissing,
+    NoSpace,
+    Unsupported,
+    Network,
+    Engine,
+    /// The engine name is taken by a container that is not ours.
+    ForeignContainer,
+}
+
+impl FaultKind {
+    /// Whether the agent goes on trying by itself, with growing pauses. What a person must change first is not tried
+    /// again; what another process or network may change is.
+    pub fn is_retryable(self) -> bool {
+        match self {
+            FaultKind::RegistryUnreachable
+            | FaultKind::PortInUse { .. }
+            | FaultKind::FirewallMissing
+            | FaultKind::NoSpace
+            | FaultKind::Network
+            | FaultKind::Engine => true,
+            FaultKind::ImageNotFound
+            | FaultKind::CommandNotFound
+            | FaultKind::NoGpuRuntime
+            | FaultKind::Unsupported
+            | FaultKind::ForeignContainer => false,
+        }
+    }
+}
+
+impl Fault {
+    pub fn new(kind: FaultKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into() }
+    }
+}

@@ -1,0 +1,108 @@
+//! Blades.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    clock::Timestamp,
+    container::RuntimeKind,
+    fault::Fault,
+    id::{Epoch, NodeId},
+    resources::{GpuId, Resources},
+};
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Node {
+    pub id: NodeId,
+    pub name: String,
+    pub joined_at: Timestamp,
+    /// SHA-256 of the public key that may speak for it: an older certificate of a re-joined blade is refused.
+    pub certificate_expires_at: Timestamp,
+
+    // Written by people.
+    pub availability: Availability,
+
+    // Written with every change of what it should run, in the same commit.
+    pub desired_generation: u64,
+
+    // Written by its reports.
+    pub inventory: Inventory,
+    pub agent_version: String,
+    pub reconciled_generation: u64,
+    pub orphans: u32,
+    /// Host ports that a foreign process was found on; not offered again until the agent no longer reports them.
+    pub excluded_ports: BTreeSet<u16>,
+
+    /// Never stored: after a controller's restart nothing is known.
+    #[serde(skip)]
+    pub liveness: Liveness,
+    #[serde(skip)]
+    pub liveness_since: Timestamp,
+    /// What the agent said it holds; for diagnosis.
+    #[serde(skip)]
+    pub agent_epoch: Option<Epoch>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    Active,
+    Cordoned,
+}
+
+/// `Unreachable` stops new placements and nothing else: disconnected is not dead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Liveness {
+    #[default]
+    Unknown,
+    Ready,
+    Unreachable,
+}
+
+/// What a blade is and has, in its agent's words.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Inventory {
+    pub total: Resources,
+    /// Kept back for the machine, or used on it by containers and guests that are not ours.
+    pub foreign: Resources,
+    pub gpus: Vec<Gpu>,
+    pub labels: BTreeMap<String, String>,
+    /// Where endpoints are reached.
+    pub address: String,
+    pub ports: PortRange,
+    pub foreign_ports: BTreeSet<u16>,
+    pub runtimes: Vec<RuntimeKind>,
+    pub engine_version: String,
+    pub kernel_version: String,
+    /// What keeps it from taking containers.
+    pub problems: Vec<Fault>,
+}
+
+impl Inventory {
+    /// What may be lent.
+    pub fn offered(&self) -> Resources {
+        self.total.less(self.foreign)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gpu {
+    pub id: GpuId,
+    pub model: String,
+    pub memory_bytes: u64,
+}
+
+/// Host ports for guest ports: `start..=end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PortRange {
+    pub start: u16,
+    pub end: u16,
+}
+
+impl Default for PortRange {
+    /// Below 32768, where Linux begins to hand out ephemeral ports.
+    fn default() -> Self {
+        Self { start: 20_000, end: 29_999 }
+    }
+}

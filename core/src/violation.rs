@@ -1,0 +1,54 @@
+//! What is wrong with a request, field by field.
+
+/// A field and what is wrong with it. `field` is the name in the request message, with an index or key where there is
+/// one: `guest_ports[2]`, `environment[PATH]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    pub field: String,
+    pub problem: Problem,
+}
+
+impl Violation {
+    pub fn new(field: impl Into<String>, problem: Problem) -> Self {
+        Self { field: field.into(), problem }
+    }
+}
+
+/// Every way a value can be wrong; `text` has the sentence for each in every language.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    Missing,
+    TooLong {
+        maximum: usize,
+    },
+    TooMany {
+        maximum: usize,
+    },
+    /// A container's name with characters that are not allowed.
+    NameCharacters,
+    NameReserved,
+    ImageReference,
+    ImageUppercase,
+    EnvironmentKey,
+    EnvironmentReserved,
+    EnvironmentDuplicate,
+    EnvironmentNotKeyValue,
+    ControlCharacter,
+    UnbalancedQuote,
+    PortRange,
+    PortDuplicate,
+    NotANumber,
+    TooSmall {
+        minimum: String,
+    },
+    TooLarge {
+        maximum: String,
+    },
+    NotPositive,
+    NotAUuid,
+    LabelCharacters,
+    UnknownValue,
+    Unavailable,
+    PageToken,
+    AccountName,
+}

@@ -1,0 +1,3 @@
+//! The console.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Checks, demo, tests and benchmarks.
+
+fn main() {}
