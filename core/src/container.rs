@@ -46,7 +46,9 @@ impl fmt::Display for ContainerName {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RuntimeKind {
     #[default]
@@ -93,8 +95,6 @@ pub enum StopCause {
     },
     /// It cannot be made or started as it is.
     Failed(Fault),
-    /// It was there, and the engine lost it behind our back.
-    Lost,
 }
 
 /// Where it runs. Complete: the agent makes no choices.
@@ -131,6 +131,9 @@ pub struct Container {
 
     /// Set by the scheduler. Kept while it is stopped, so that its ports and what it wrote are found again.
     pub placement: Option<Placement>,
+    /// The scheduler has set aside CPU, memory and GPUs for it at its placement. Taken back when its blade has *said* that
+    /// nothing of it runs: until then it may run, and holds its place.
+    pub admitted: bool,
     /// Why it is not placed, or not placed again; never stored, worked out anew.
     #[serde(skip)]
     pub waiting: Option<Explanation>,
@@ -140,16 +143,9 @@ pub struct Container {
 }
 
 impl Container {
-    /// Whether it counts against its blade's CPU, memory and GPUs. Until the blade has *said* that it does not run, it may
-    /// run; that is why an unheard-of container holds its place.
-    pub fn holds_resources(&self) -> bool {
-        if self.placement.is_none() {
-            return false;
-        }
-        match self.desired {
-            DesiredPhase::Running => self.waiting.is_none(),
-            DesiredPhase::Stopped | DesiredPhase::Removed => !self.is_known_idle(),
-        }
+    /// Wants to run and has no place yet.
+    pub fn is_waiting(&self) -> bool {
+        self.desired == DesiredPhase::Running && !self.admitted
     }
 
     /// Its blade has said of this very incarnation that nothing of it runs.

@@ -112,11 +112,10 @@ pub enum Refusal {
 /// acknowledges.
 pub fn accept(held: Option<&DesiredSet>, update: DesiredUpdate) -> Result<DesiredSet, Refusal> {
     let same_epoch = held.filter(|held| held.epoch == update.epoch);
-    if let Some(held) = same_epoch {
-        if update.generation < held.generation {
+    if let Some(held) = same_epoch
+        && update.generation < held.generation {
             return Err(Refusal::Stale);
         }
-    }
     let mut containers = match (update.base, same_epoch) {
         (None, _) => BTreeMap::new(),
         (Some(base), Some(held)) if held.generation == base => held.containers.clone(),
@@ -136,11 +135,10 @@ pub fn accept(held: Option<&DesiredSet>, update: DesiredUpdate) -> Result<Desire
             Refusal::Conflict
         });
     }
-    if let Some(held) = same_epoch {
-        if held.generation == set.generation && held.containers != set.containers {
+    if let Some(held) = same_epoch
+        && held.generation == set.generation && held.containers != set.containers {
             return Err(Refusal::Conflict);
         }
-    }
     Ok(set)
 }
 

@@ -28,7 +28,7 @@ pub fn check(ports: &[u32], field: &str) -> Result<Vec<u16>, Vec<Violation>> {
         match u16::try_from(*port) {
             Ok(0) | Err(_) => violations.push(Violation::new(at, Problem::PortRange)),
             Ok(port) if checked.contains(&port) => {
-                violations.push(Violation::new(at, Problem::PortDuplicate))
+                violations.push(Violation::new(at, Problem::PortDuplicate));
             }
             Ok(port) => checked.push(port),
         }

@@ -30,7 +30,6 @@ pub enum Reason {
     OutOfMemory,
     StoppedByUser,
     LeaseEnded,
-    Lost,
 }
 
 /// `liveness` is that of the blade it is placed on.
@@ -38,13 +37,12 @@ pub fn of(container: &Container, liveness: Liveness) -> (Phase, Option<Reason>) 
     match container.desired {
         DesiredPhase::Removed => (Phase::Deleting, unreachable(liveness)),
         DesiredPhase::Stopped => stopped(container, liveness),
-        DesiredPhase::Running => match (&container.waiting, &container.placement) {
-            (Some(why), _) => (Phase::Pending, Some(Reason::WaitingForRoom(why.clone()))),
-            (None, None) => (Phase::Pending, None),
-            (None, Some(_)) => match container.current_observed() {
-                None => (Phase::Starting, unreachable(liveness).or(Some(Reason::SentToNode))),
-                Some(observed) => running(container, observed, liveness),
-            },
+        DesiredPhase::Running if !container.admitted => {
+            (Phase::Pending, container.waiting.clone().map(Reason::WaitingForRoom))
+        }
+        DesiredPhase::Running => match container.current_observed() {
+            None => (Phase::Starting, unreachable(liveness).or(Some(Reason::SentToNode))),
+            Some(observed) => running(container, observed, liveness),
         },
     }
 }
@@ -72,14 +70,13 @@ fn running(
 }
 
 fn stopped(container: &Container, liveness: Liveness) -> (Phase, Option<Reason>) {
-    if container.placement.is_some() && !container.is_known_idle() {
+    if container.admitted && !container.is_known_idle() {
         return (Phase::Stopping, unreachable(liveness));
     }
     match &container.stop_cause {
         None => (Phase::Stopped, None),
         Some(StopCause::ByUser) => (Phase::Stopped, Some(Reason::StoppedByUser)),
         Some(StopCause::LeaseEnded) => (Phase::Stopped, Some(Reason::LeaseEnded)),
-        Some(StopCause::Lost) => (Phase::Failed, Some(Reason::Lost)),
         Some(StopCause::Failed(fault)) => {
             (Phase::Failed, Some(Reason::Fault { fault: fault.clone(), retrying: false }))
         }

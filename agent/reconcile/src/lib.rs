@@ -1,1 +1,7 @@
-//! The agent's plan, step by step: pure, over a trait Runtime.
+//! What a blade does to make the engine agree with the controller: a pure plan, one step at a time, and its execution
+//! over the trait [`runtime::Runtime`].
+//!
+//! The engine is the database of what exists, the ledger is the database of what should; nothing else is kept. Any
+//! process may die between any two instructions: the next one lists, compares and goes on.
+
+pub mod runtime;

@@ -1,1 +1,2 @@
 //! Use cases, the single writer and the reconcilers of the controller.
+pub mod ports;

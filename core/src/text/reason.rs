@@ -60,10 +60,6 @@ pub fn reason(language: Language, reason: &Reason) -> Sentences {
             ("Its lease has ended.", "Extend it and start it again before it is deleted."),
             ("返却期限を過ぎたため停止しました。", "削除される前に延長すると再び起動できます。"),
         ),
-        Reason::Lost => say(
-            ("It was removed on its blade behind our back.", "Start it to have it made again; what it wrote is gone."),
-            ("ブレード上でコンテナが失われました。", "起動すると作り直します。書き込んだ内容は失われました。"),
-        ),
     }
 }
 
