@@ -21,7 +21,7 @@ use crate::{
 /// What its owner calls it; unique among the owner's containers, and nothing but a name: the engine knows ids.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ContainerName(pub(crate) String);
+pub struct ContainerName(String);
 
 impl ContainerName {
     pub const MAXIMUM: usize = 31;
@@ -33,6 +33,11 @@ impl ContainerName {
             && text.len() <= Self::MAXIMUM
             && bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
         ok.then(|| Self(text.to_owned()))
+    }
+
+    /// Sorts before every name; not a name itself. For ranges.
+    pub fn lowest() -> Self {
+        Self(String::new())
     }
 
     pub fn as_str(&self) -> &str {

@@ -113,9 +113,10 @@ pub enum Refusal {
 pub fn accept(held: Option<&DesiredSet>, update: DesiredUpdate) -> Result<DesiredSet, Refusal> {
     let same_epoch = held.filter(|held| held.epoch == update.epoch);
     if let Some(held) = same_epoch
-        && update.generation < held.generation {
-            return Err(Refusal::Stale);
-        }
+        && update.generation < held.generation
+    {
+        return Err(Refusal::Stale);
+    }
     let mut containers = match (update.base, same_epoch) {
         (None, _) => BTreeMap::new(),
         (Some(base), Some(held)) if held.generation == base => held.containers.clone(),
@@ -136,9 +137,11 @@ pub fn accept(held: Option<&DesiredSet>, update: DesiredUpdate) -> Result<Desire
         });
     }
     if let Some(held) = same_epoch
-        && held.generation == set.generation && held.containers != set.containers {
-            return Err(Refusal::Conflict);
-        }
+        && held.generation == set.generation
+        && held.containers != set.containers
+    {
+        return Err(Refusal::Conflict);
+    }
     Ok(set)
 }
 

@@ -127,7 +127,8 @@ pub enum DirectoryError {
 /// Where people's accounts are.
 #[async_trait]
 pub trait Directory: Send + Sync + 'static {
-    async fn sign_in(&self, account: &str, password: &Password) -> Result<Identity, DirectoryError>;
+    async fn sign_in(&self, account: &str, password: &Password)
+    -> Result<Identity, DirectoryError>;
 
     /// The account as it is now; `None` when it is gone or may no longer sign in.
     async fn look_up(&self, account: &AccountName) -> Result<Option<Identity>, DirectoryError>;

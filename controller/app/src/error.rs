@@ -1,0 +1,76 @@
+//! What can go wrong for a caller. One enum for all use cases; `berth-api` alone turns it into a gRPC status.
+
+use std::time::Duration;
+
+use berth_core::violation::Violation;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("{} fields are wrong", violations.len())]
+    InvalidArgument { violations: Vec<Violation> },
+    #[error("{kind} {name:?} does not exist")]
+    NotFound { kind: Kind, name: String },
+    #[error("{kind} {name:?} exists already")]
+    AlreadyExists { kind: Kind, name: String },
+    #[error("nobody is signed in")]
+    Unauthenticated,
+    #[error("account or password is wrong")]
+    SignInRefused,
+    #[error("too many attempts")]
+    TooManyAttempts { retry_after: Duration },
+    #[error("not permitted")]
+    PermissionDenied,
+    #[error("{subject:?}: {limit} is the limit")]
+    QuotaExceeded { subject: Quota, limit: u64 },
+    #[error("{0:?}")]
+    FailedPrecondition(Precondition),
+    #[error("try again")]
+    Unavailable { retry_after: Duration },
+    #[error("internal error")]
+    Internal(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Container,
+    Node,
+    User,
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Kind::Container => "container",
+            Kind::Node => "node",
+            Kind::User => "user",
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota {
+    ContainersPerPerson,
+}
+
+/// States of things that forbid what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precondition {
+    /// It is being deleted.
+    BeingDeleted,
+    /// Its lease has ended: extend it first.
+    LeaseEnded,
+    /// The blade has containers; `force` forgets them with it.
+    NodeHasContainers,
+    /// It is not running.
+    NotRunning,
+}
+
+impl Error {
+    pub fn not_found(kind: Kind, name: impl Into<String>) -> Self {
+        Error::NotFound { kind, name: name.into() }
+    }
+
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Error::Internal(source.into())
+    }
+}
