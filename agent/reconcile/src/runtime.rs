@@ -57,8 +57,15 @@ pub struct EngineContainer {
 pub enum EngineState {
     /// Made, never started.
     Created,
-    Running { started_at: Timestamp },
-    Exited { started_at: Timestamp, finished_at: Timestamp, exit_code: i32, out_of_memory: bool },
+    Running {
+        started_at: Timestamp,
+    },
+    Exited {
+        started_at: Timestamp,
+        finished_at: Timestamp,
+        exit_code: i32,
+        out_of_memory: bool,
+    },
     /// The engine is taking it away, or failed to.
     Removing,
 }
@@ -109,7 +116,9 @@ impl Error {
             Error::Fault { kind, detail } => Fault::new(*kind, detail.clone()),
             Error::ImageMissing => Fault::new(FaultKind::ImageNotFound, self.to_string()),
             Error::NetworkMissing => Fault::new(FaultKind::Network, self.to_string()),
-            Error::NoSuchContainer | Error::Unavailable(_) => Fault::new(FaultKind::Engine, self.to_string()),
+            Error::NoSuchContainer | Error::Unavailable(_) => {
+                Fault::new(FaultKind::Engine, self.to_string())
+            }
         }
     }
 }
@@ -122,6 +131,10 @@ fn kind_name(kind: FaultKind) -> String {
 /// re-read and plan again.
 #[async_trait]
 pub trait Runtime: Send + Sync + 'static {
+    /// Since when the engine has run without a break: what was started earlier and does not run any more was ended by the
+    /// engine's own stop.
+    async fn up_since(&self) -> Result<Timestamp, Error>;
+
     /// Everything ours, running or not.
     async fn list(&self) -> Result<Vec<EngineContainer>, Error>;
 
@@ -142,7 +155,11 @@ pub trait Runtime: Send + Sync + 'static {
     async fn remove(&self, id: &EngineId) -> Result<(), Error>;
 
     /// Fetches the image, telling how far it is.
-    async fn pull(&self, image: &ImageRef, progress: &watch::Sender<Option<PullProgress>>) -> Result<(), Error>;
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        progress: &watch::Sender<Option<PullProgress>>,
+    ) -> Result<(), Error>;
 
     /// Users who have a network here that is ours.
     async fn networks(&self) -> Result<BTreeSet<UserId>, Error>;
