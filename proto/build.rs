@@ -5,12 +5,13 @@ use std::{error::Error, fmt::Write as _, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 5] = [
+const FILES: [&str; 6] = [
     "berth/v1/auth.proto",
     "berth/v1/container.proto",
     "berth/v1/errors.proto",
     "berth/v1/node.proto",
     "berth/agent/v1/agent.proto",
+    "berth/agent/v1/ledger.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

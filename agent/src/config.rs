@@ -1,0 +1,171 @@
+//! The agent's configuration: defaults, then one TOML file, then environment (`BERTH_AGENT__SECTION__KEY`).
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use berth_core::{create::is_label, node::PortRange, resources::Resources};
+use figment::{
+    Figment,
+    providers::{Env, Format as _, Serialized, Toml},
+};
+use serde::{Deserialize, Serialize};
+
+pub const DEFAULT_PATH: &str = "/etc/berth/agent.toml";
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub data: Data,
+    pub node: Node,
+    pub reserve: Reserve,
+    pub reconcile: Reconcile,
+    pub docker: berth_docker::Options,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Data {
+    /// Key, certificate and ledger.
+    pub dir: PathBuf,
+}
+
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Node {
+    /// Empty: the host name.
+    pub name: String,
+    /// Where people reach guest ports. Empty: the address of the default route.
+    pub address: String,
+    pub labels: BTreeMap<String, String>,
+    pub ports: PortRange,
+}
+
+/// Kept back for the machine itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reserve {
+    pub cpu_millis: u32,
+    pub memory_bytes: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Reconcile {
+    #[serde(with = "humantime_serde")]
+    pub stop_grace: Duration,
+    #[serde(with = "humantime_serde")]
+    pub orphan_grace: Duration,
+    #[serde(with = "humantime_serde")]
+    pub refresh: Duration,
+    #[serde(with = "humantime_serde")]
+    pub inventory: Duration,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { dir: "/var/lib/berth/agent".into() }
+    }
+}
+
+impl Default for Reserve {
+    fn default() -> Self {
+        Self { cpu_millis: 250, memory_bytes: 1 << 30 }
+    }
+}
+
+impl Default for Reconcile {
+    fn default() -> Self {
+        Self {
+            stop_grace: Duration::from_secs(10),
+            orphan_grace: Duration::from_secs(3600),
+            refresh: Duration::from_secs(60),
+            inventory: Duration::from_secs(30),
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("the configuration cannot be read: {0}")]
+    Read(Box<figment::Error>),
+    #[error("{field}: {problem}")]
+    Value { field: &'static str, problem: String },
+}
+
+/// A file that was named must be there; the default one may be missing.
+pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
+    let file = match path {
+        Some(path) => Toml::file_exact(path),
+        None => Toml::file(DEFAULT_PATH),
+    };
+    let config: Config = Figment::from(Serialized::defaults(Config::default()))
+        .merge(file)
+        .merge(Env::prefixed("BERTH_AGENT__").split("__"))
+        .extract()
+        .map_err(|error| ConfigError::Read(Box::new(error)))?;
+    check(&config)?;
+    Ok(config)
+}
+
+fn check(config: &Config) -> Result<(), ConfigError> {
+    let wrong =
+        |field, problem: &str| Err(ConfigError::Value { field, problem: problem.to_owned() });
+    let ports = config.node.ports;
+    if ports.start < 1024 || ports.end < ports.start {
+        return wrong("node.ports", "start and end are wanted, 1024 <= start <= end");
+    }
+    if let Some((key, _)) =
+        config.node.labels.iter().find(|(key, value)| !is_label(key) || !is_label(value))
+    {
+        return wrong(
+            "node.labels",
+            &format!("{key:?} or its value has characters that labels cannot have"),
+        );
+    }
+    if config.reconcile.refresh.is_zero() || config.reconcile.inventory.is_zero() {
+        return wrong("reconcile", "periods cannot be zero");
+    }
+    Ok(())
+}
+
+impl Reserve {
+    pub fn resources(&self) -> Resources {
+        Resources::new(self.cpu_millis, self.memory_bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load_text(text: &str) -> Result<Config, ConfigError> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("agent.toml");
+        std::fs::write(&path, text).unwrap();
+        load(Some(&path))
+    }
+
+    #[test]
+    fn an_example_and_its_mistakes() {
+        let config = load_text(
+            "[node]\nname = \"blade-1\"\nlabels = { rack = \"a\" }\nports = { start = 21000, end = 21999 }\n\
+             [reconcile]\nstop_grace = \"5s\"\n[docker]\nsubnets = \"10.50.0.0/16\"\n",
+        )
+        .unwrap();
+        assert_eq!(config.node.name, "blade-1");
+        assert_eq!(config.reconcile.stop_grace, Duration::from_secs(5));
+        for bad in [
+            "[node]\nnmae = \"x\"\n",
+            "[node]\nports = { start = 80, end = 90 }\n",
+            "[node]\nports = { start = 30000, end = 20000 }\n",
+            "[reconcile]\nrefresh = \"0s\"\n",
+            "[node]\nlabels = { rack = \"a b\" }\n",
+        ] {
+            assert!(load_text(bad).is_err(), "{bad}");
+        }
+        assert!(load(Some(Path::new("/does/not/exist"))).is_err());
+    }
+}

@@ -1,0 +1,73 @@
+//! Joining a cluster, and renewing the certificate.
+
+use std::path::Path;
+
+use berth_core::join::JoinString;
+use berth_proto::agent::v1::{self as wire, agent_service_client::AgentServiceClient};
+use tonic::transport::Channel;
+
+use crate::{
+    connect::{self, ConnectError, Dial},
+    identity::{self, Identity, IdentityError, Membership},
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum JoinError {
+    #[error("the blade's identity cannot be kept")]
+    Identity(#[from] IdentityError),
+    #[error("no connection")]
+    Connect(#[from] ConnectError),
+    #[error("the controller refused: {}", .0.message())]
+    Refused(tonic::Status),
+    #[error("the controller's answer makes no sense")]
+    Answer,
+}
+
+/// Makes the key here, asks for a certificate with the one-time token, and remembers where we belong. May be repeated with
+/// the same string until it has succeeded.
+pub async fn join(
+    directory: &Path,
+    join: &JoinString,
+    node_name: &str,
+    dial: &Dial,
+) -> Result<Membership, JoinError> {
+    let key = identity::load_or_make_key(directory)?;
+    let tls = connect::pinned_tls(join.ca_sha256)?;
+    let channel = connect::channel(&join.controller, tls, dial).await?;
+    let answer = AgentServiceClient::new(channel)
+        .enroll(wire::EnrollRequest {
+            token: join.token.clone(),
+            certificate_request: identity::certificate_request(&key)?,
+            node_name: node_name.to_owned(),
+        })
+        .await
+        .map_err(JoinError::Refused)?
+        .into_inner();
+    let membership = Membership::new(
+        join.controller.clone(),
+        answer.cluster_id.parse().map_err(|_| JoinError::Answer)?,
+        answer.node_id.parse().map_err(|_| JoinError::Answer)?,
+        answer.certificate,
+        answer.ca_certificate,
+    );
+    identity::save(directory, &membership)?;
+    Ok(membership)
+}
+
+/// A new certificate for the same key.
+pub async fn renew(
+    directory: &Path,
+    identity: &Identity,
+    channel: Channel,
+) -> Result<Membership, JoinError> {
+    let request =
+        wire::RenewRequest { certificate_request: identity::certificate_request(&identity.key)? };
+    let answer = AgentServiceClient::new(channel)
+        .renew(request)
+        .await
+        .map_err(JoinError::Refused)?
+        .into_inner();
+    let membership = identity.membership.renewed(answer.certificate, answer.ca_certificate);
+    identity::save(directory, &membership)?;
+    Ok(membership)
+}
