@@ -1,6 +1,6 @@
 //! Why a request was, or was not, placed: what every blade had to say.
 
-use crate::{container::RuntimeKind, id::NodeId};
+use crate::{container::RuntimeKind, fault::FaultKind, id::NodeId};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
@@ -30,7 +30,7 @@ pub enum Rejection {
     /// The controller has not heard of it since its own start.
     NotHeardOf,
     /// It has a problem of its own: no firewall, no engine.
-    Faulty(String),
+    Faulty(Vec<FaultKind>),
     Cpu {
         free_millis: u32,
         asked_millis: u32,

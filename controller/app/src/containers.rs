@@ -8,7 +8,7 @@ use berth_core::{
     create::NewContainer,
     id::{ContainerId, UserId},
 };
-use berth_scheduler::Decision;
+pub use berth_scheduler::Decision;
 
 use crate::{
     authz::Actor,

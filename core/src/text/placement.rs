@@ -1,9 +1,10 @@
 use std::collections::BTreeMap;
 
-use super::{Language, bytes, cores};
+use super::{Language, bytes, cores, reason};
 use crate::{
     container::RuntimeKind,
     explanation::{Explanation, Outcome, Rejection},
+    fault::Fault,
 };
 
 /// "No blade has room: 6 blades: 2 GiB memory free, 4 GiB asked; 2 blades: cordoned." Blades that say the same are counted
@@ -49,7 +50,13 @@ pub fn rejection(language: Language, rejection: &Rejection) -> String {
         Rejection::Cordoned => pick("cordoned", "新規受付停止中"),
         Rejection::Unreachable => pick("not answering", "応答なし"),
         Rejection::NotHeardOf => pick("not heard of yet", "接続待ち"),
-        Rejection::Faulty(what) => {
+        Rejection::Faulty(kinds) => {
+            let what: Vec<String> = kinds
+                .iter()
+                .map(|kind| reason::fault(language, &Fault::new(*kind, "")).message)
+                .map(|sentence| sentence.trim_end_matches(['.', '。']).to_owned())
+                .collect();
+            let what = what.join(language.pick("; ", "、"));
             language.pick(format!("out of order ({what})"), format!("故障({what})"))
         }
         Rejection::Cpu { free_millis, asked_millis } => {

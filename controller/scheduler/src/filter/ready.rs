@@ -1,6 +1,5 @@
 use berth_core::{
     explanation::Rejection,
-    fault::Fault,
     node::{Availability, Liveness},
 };
 
@@ -35,7 +34,6 @@ pub(super) fn liveness(node: &NodeSnapshot<'_>, _: &PlacementRequest<'_>) -> Opt
 }
 
 pub(super) fn health(node: &NodeSnapshot<'_>, _: &PlacementRequest<'_>) -> Option<Rejection> {
-    let kinds: Vec<String> =
-        node.node.inventory.problems.iter().map(|Fault { kind, .. }| format!("{kind:?}")).collect();
-    (!kinds.is_empty()).then(|| Rejection::Faulty(kinds.join(", ")))
+    let kinds: Vec<_> = node.node.inventory.problems.iter().map(|fault| fault.kind).collect();
+    (!kinds.is_empty()).then_some(Rejection::Faulty(kinds))
 }
