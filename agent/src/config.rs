@@ -1,12 +1,11 @@
 //! The agent's configuration: defaults, then one TOML file, then environment (`BERTH_AGENT__SECTION__KEY`).
 
 use std::{
-    collections::BTreeMap,
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use berth_core::{create::is_label, node::PortRange, resources::Resources};
+use berth_core::create::is_label;
 use figment::{
     Figment,
     providers::{Env, Format as _, Serialized, Toml},
@@ -20,7 +19,7 @@ pub const DEFAULT_PATH: &str = "/etc/berth/agent.toml";
 pub struct Config {
     pub data: Data,
     pub node: Node,
-    pub reserve: Reserve,
+    pub offer: berth_inventory::Options,
     pub reconcile: Reconcile,
     pub docker: berth_docker::Options,
 }
@@ -37,18 +36,6 @@ pub struct Data {
 pub struct Node {
     /// Empty: the host name.
     pub name: String,
-    /// Where people reach guest ports. Empty: the address of the default route.
-    pub address: String,
-    pub labels: BTreeMap<String, String>,
-    pub ports: PortRange,
-}
-
-/// Kept back for the machine itself.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Reserve {
-    pub cpu_millis: u32,
-    pub memory_bytes: u64,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -67,12 +54,6 @@ pub struct Reconcile {
 impl Default for Data {
     fn default() -> Self {
         Self { dir: "/var/lib/berth/agent".into() }
-    }
-}
-
-impl Default for Reserve {
-    fn default() -> Self {
-        Self { cpu_millis: 250, memory_bytes: 1 << 30 }
     }
 }
 
@@ -113,15 +94,15 @@ pub fn load(path: Option<&Path>) -> Result<Config, ConfigError> {
 fn check(config: &Config) -> Result<(), ConfigError> {
     let wrong =
         |field, problem: &str| Err(ConfigError::Value { field, problem: problem.to_owned() });
-    let ports = config.node.ports;
+    let ports = config.offer.ports;
     if ports.start < 1024 || ports.end < ports.start {
-        return wrong("node.ports", "start and end are wanted, 1024 <= start <= end");
+        return wrong("offer.ports", "start and end are wanted, 1024 <= start <= end");
     }
     if let Some((key, _)) =
-        config.node.labels.iter().find(|(key, value)| !is_label(key) || !is_label(value))
+        config.offer.labels.iter().find(|(key, value)| !is_label(key) || !is_label(value))
     {
         return wrong(
-            "node.labels",
+            "offer.labels",
             &format!("{key:?} or its value has characters that labels cannot have"),
         );
     }
@@ -129,12 +110,6 @@ fn check(config: &Config) -> Result<(), ConfigError> {
         return wrong("reconcile", "periods cannot be zero");
     }
     Ok(())
-}
-
-impl Reserve {
-    pub fn resources(&self) -> Resources {
-        Resources::new(self.cpu_millis, self.memory_bytes)
-    }
 }
 
 #[cfg(test)]
@@ -151,7 +126,7 @@ mod tests {
     #[test]
     fn an_example_and_its_mistakes() {
         let config = load_text(
-            "[node]\nname = \"blade-1\"\nlabels = { rack = \"a\" }\nports = { start = 21000, end = 21999 }\n\
+            "[node]\nname = \"blade-1\"\n[offer]\nlabels = { rack = \"a\" }\nports = { start = 21000, end = 21999 }\n\
              [reconcile]\nstop_grace = \"5s\"\n[docker]\nsubnets = \"10.50.0.0/16\"\n",
         )
         .unwrap();
@@ -159,10 +134,10 @@ mod tests {
         assert_eq!(config.reconcile.stop_grace, Duration::from_secs(5));
         for bad in [
             "[node]\nnmae = \"x\"\n",
-            "[node]\nports = { start = 80, end = 90 }\n",
-            "[node]\nports = { start = 30000, end = 20000 }\n",
+            "[offer]\nports = { start = 80, end = 90 }\n",
+            "[offer]\nports = { start = 30000, end = 20000 }\n",
             "[reconcile]\nrefresh = \"0s\"\n",
-            "[node]\nlabels = { rack = \"a b\" }\n",
+            "[offer]\nlabels = { rack = \"a b\" }\n",
         ] {
             assert!(load_text(bad).is_err(), "{bad}");
         }

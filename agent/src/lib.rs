@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod config;
 pub mod connect;
 pub mod identity;
+pub mod inventory;
 
 pub mod join;
 pub mod ledger;

@@ -134,11 +134,6 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
 
     let docker = connect_engine(&config, membership.cluster, membership.node).await;
-    let (publish, inventory) = watch::channel(Default::default());
-    let inspector = Inspector::new(&config, docker.clone())?;
-    publish.send_replace(inspector.look().await);
-    tokio::spawn(inspector.watch(publish, config.reconcile.inventory));
-
     let options = Options {
         stop_grace: config.reconcile.stop_grace,
         orphan_grace: config.reconcile.orphan_grace,
@@ -147,13 +142,17 @@ async fn run(config: Config) -> anyhow::Result<()> {
         planted: point::planted_by_environment(),
     };
     let reconciler = Arc::new(Reconciler::new(
-        Arc::new(docker),
+        Arc::new(docker.clone()),
         Arc::new(ledger),
         content,
         Arc::clone(&clock),
         options,
     ));
     tokio::spawn(Arc::clone(&reconciler).drive());
+
+    let mut inspector = Inspector::new(config.offer.clone(), docker, Arc::clone(&reconciler));
+    let (publish, inventory) = watch::channel(inspector.look().await);
+    tokio::spawn(inspector.watch(publish, config.reconcile.inventory));
 
     let agent = Agent {
         reconciler,

@@ -106,7 +106,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
             match self.runtime.remove_network(user).await {
                 Ok(()) => tracing::info!(user.id = %user, "network removed"),
                 Err(error) => {
-                    tracing::warn!(user.id = %user, %error, "a network could not be removed")
+                    tracing::warn!(user.id = %user, %error, "a network could not be removed");
                 }
             }
         }

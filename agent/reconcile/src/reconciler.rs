@@ -156,6 +156,13 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         self.lock().content.set.as_ref().map(|set| (set.epoch, set.generation))
     }
 
+    /// Host ports that containers of the set are meant to have.
+    pub fn ports(&self) -> BTreeSet<u16> {
+        let inner = self.lock();
+        let wanted = inner.content.set.iter().flat_map(|set| set.containers.values());
+        wanted.flat_map(|container| container.spec.ports.iter().map(|port| port.host)).collect()
+    }
+
     /// Everything up to this generation is done, or has a fault that is reported.
     pub fn reconciled_generation(&self) -> u64 {
         self.lock().reconciled

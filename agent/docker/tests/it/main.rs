@@ -1,0 +1,10 @@
+//! Against a real engine, as root: `cargo nextest run -p berth-docker --run-ignored all`. Each test has a cluster and a node
+//! of its own and leaves nothing behind.
+
+#![allow(clippy::unwrap_used, reason = "a test's failure is a panic")]
+
+mod containers;
+mod firewall;
+mod launch;
+mod networks;
+mod support;
