@@ -44,6 +44,10 @@ pub fn reason(language: Language, reason: &Reason) -> Sentences {
                 .pick("Start it again when you like; its files are kept.", "再び起動できます。ファイルは残っています。")
                 .to_owned(),
         },
+        // What a shell, or the engine's own init, ends with when it cannot run what it was given.
+        Reason::Exited { exit_code: 126 | 127, at_once: true } => {
+            fault(language, &Fault::new(FaultKind::CommandNotFound, ""))
+        }
         Reason::Exited { exit_code, at_once: true } => Sentences {
             message: language.pick(
                 format!("The program ended at once (exit {exit_code}): the image probably needs a command or a terminal."),
