@@ -1,3 +1,136 @@
-//! The CLI.
+//! `berth`: containers on loan, from a terminal or a script.
 
-fn main() {}
+mod amount;
+mod client;
+mod commands;
+mod output;
+mod settings;
+mod text;
+mod trust;
+
+use std::{io::Write as _, process::ExitCode};
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+use tonic::{Code, Status};
+
+const EXIT_CODES: &str = "Exit codes:
+  0  done
+  1  it could not be done; standard error says why
+  2  the command line is wrong
+  3  nobody is signed in: `berth login`
+  4  there is no such thing
+  5  the container did not come to run
+  6  the service cannot be reached";
+
+/// Borrows containers.
+#[derive(Debug, Parser)]
+#[command(name = "berth", version, after_help = EXIT_CODES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Signs in; asks for what is not given
+    Login(commands::login::Login),
+    /// Signs out, here and at the service
+    Logout,
+    /// Shows who is signed in
+    Whoami,
+    /// Lists containers
+    Ps(commands::ps::Ps),
+    /// Borrows a container and waits until it runs
+    Run(commands::run::Run),
+    /// Starts a stopped container
+    Start(commands::acts::Act),
+    /// Stops a container; its files stay
+    Stop(commands::acts::Act),
+    /// Starts a container anew
+    Restart(commands::acts::Act),
+    /// Deletes a container with everything in it
+    Rm(commands::acts::Rm),
+    /// Lists blades (administrators)
+    Nodes(commands::nodes::Nodes),
+}
+
+/// A container that was asked for and does not run; `run` has said why.
+#[derive(Debug)]
+pub(crate) struct DoesNotRun;
+
+impl std::fmt::Display for DoesNotRun {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(text::does_not_run())
+    }
+}
+
+impl std::error::Error for DoesNotRun {}
+
+/// There is no session to make a call with.
+#[derive(Debug)]
+pub(crate) struct NotSignedIn;
+
+impl std::fmt::Display for NotSignedIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(text::not_signed_in())
+    }
+}
+
+impl std::error::Error for NotSignedIn {}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let (sentence, code) = verdict(&error);
+            // Standard error may be closed, and then nobody reads it.
+            let _ = writeln!(std::io::stderr(), "berth: {sentence}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("the async runtime cannot be started")?;
+    runtime.block_on(async {
+        match command {
+            Command::Login(login) => login.run().await,
+            Command::Logout => commands::login::logout().await,
+            Command::Whoami => commands::login::whoami().await,
+            Command::Ps(ps) => ps.run().await,
+            Command::Run(run) => run.run().await,
+            Command::Start(act) => act.start().await,
+            Command::Stop(act) => act.stop().await,
+            Command::Restart(act) => act.restart().await,
+            Command::Rm(rm) => rm.run().await,
+            Command::Nodes(nodes) => nodes.run().await,
+        }
+    })
+}
+
+/// What to say and how to end; the table in the help.
+fn verdict(error: &anyhow::Error) -> (String, u8) {
+    if error.is::<DoesNotRun>() {
+        return (error.to_string(), 5);
+    }
+    if error.is::<NotSignedIn>() {
+        return (error.to_string(), 3);
+    }
+    let Some(status) = error.downcast_ref::<Status>() else { return (format!("{error:#}"), 1) };
+    let code = match status.code() {
+        Code::Unauthenticated => 3,
+        Code::NotFound => 4,
+        Code::Unavailable => 6,
+        _ => 1,
+    };
+    // A message of the service's own is a sentence for people; one of the transport's is not.
+    let sentence = match (status.code(), status.details().is_empty()) {
+        (Code::Unavailable, true) => text::unreachable().to_owned(),
+        _ => output::printable(status.message()),
+    };
+    (sentence, code)
+}

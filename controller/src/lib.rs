@@ -1,1 +1,14 @@
-//! The controller: composition root.
+//! The controller: composition root. Everything that decides lives in the other crates; here are the configuration, the
+//! certificates, the listeners, and the order in which things start and end.
+
+pub mod accounts;
+pub mod ca;
+pub mod config;
+pub mod healthcheck;
+mod notify;
+mod pages;
+pub mod serve;
+mod system;
+mod tls;
+
+pub use system::{SystemClock, SystemIds};

@@ -1,1 +1,77 @@
-//! The public gRPC services.
+//! The public gRPC services, for native callers and for browsers (gRPC-web) on the same paths.
+//!
+//! Nothing is decided here: a service turns a message into a command, and the committed state into a message. Who may call
+//! is one table (`berth_app::authz`), applied by one guard before any service; what went wrong is one mapping ([`status`]).
+
+mod auth;
+mod caller;
+mod container;
+mod guard;
+mod node;
+mod origin;
+mod page;
+mod serve;
+pub mod status;
+mod text;
+mod token;
+mod watch;
+
+use std::sync::Arc;
+
+use berth_app::{
+    containers::Rules,
+    sign_in::SignIn,
+    writer::{Committed, Handle},
+};
+use berth_core::{clock::Clock, create::Limits, id::IdSource};
+use tokio::sync::watch::Receiver;
+
+pub use serve::{is_grpc, router};
+pub use token::COOKIE;
+
+/// What the services are made from.
+pub struct Parts {
+    pub writer: Handle,
+    pub sign_in: SignIn,
+    pub clock: Arc<dyn Clock>,
+    pub ids: Arc<dyn IdSource>,
+    pub site: Site,
+    pub limits: Limits,
+    pub rules: Rules,
+    pub join: Join,
+    /// Tells this process's watch tokens from those of the one before it.
+    pub life: u64,
+    /// Becomes true when streams are to end.
+    pub stopping: Receiver<bool>,
+}
+
+/// What callers are told of the site.
+#[derive(Debug, Clone)]
+pub struct Site {
+    pub name: String,
+    /// May be empty.
+    pub starter_image: String,
+    pub version: String,
+}
+
+/// What a join string says of this controller.
+#[derive(Debug, Clone)]
+pub struct Join {
+    /// host:port where agents reach it.
+    pub agents_address: String,
+    pub ca_sha256: [u8; 32],
+}
+
+/// Cheap to clone.
+#[derive(Clone)]
+pub struct Api(Arc<Parts>);
+
+impl Api {
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    fn committed(&self) -> Arc<Committed> {
+        self.0.writer.committed()
+    }
+}

@@ -1,0 +1,7 @@
+//! One file per command, or per few that belong together.
+
+pub(crate) mod acts;
+pub(crate) mod login;
+pub(crate) mod nodes;
+pub(crate) mod ps;
+pub(crate) mod run;

@@ -1,0 +1,149 @@
+//! What the command line says, both languages side by side. Help texts are English, as the options are.
+
+use std::sync::LazyLock;
+
+use berth_core::text::Language;
+use berth_proto::v1::{Availability, Liveness, Phase, Role};
+
+/// By the locale, as POSIX orders its variables.
+pub(crate) static LANGUAGE: LazyLock<Language> = LazyLock::new(|| {
+    ["LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .map_or_else(Language::default, |locale| Language::choose(&locale))
+});
+
+fn pick<T>(english: T, japanese: T) -> T {
+    match *LANGUAGE {
+        Language::English => english,
+        Language::Japanese => japanese,
+    }
+}
+
+pub(crate) fn phase(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Unspecified => "?",
+        Phase::Pending => pick("pending", "待機中"),
+        Phase::Pulling => pick("pulling", "取得中"),
+        Phase::Starting => pick("starting", "起動中"),
+        Phase::Running => pick("running", "実行中"),
+        Phase::Stopping => pick("stopping", "停止処理中"),
+        Phase::Stopped => pick("stopped", "停止"),
+        Phase::Failed => pick("failed", "失敗"),
+        Phase::Deleting => pick("deleting", "削除中"),
+    }
+}
+
+pub(crate) fn role(role: Role) -> &'static str {
+    match role {
+        Role::Unspecified => "?",
+        Role::Student => pick("student", "学生"),
+        Role::Teacher => pick("teacher", "教員"),
+        Role::Administrator => pick("administrator", "管理者"),
+    }
+}
+
+pub(crate) fn node_state(availability: Availability, liveness: Liveness) -> &'static str {
+    match (availability, liveness) {
+        (_, Liveness::Unreachable) => pick("unreachable", "応答なし"),
+        (_, Liveness::Unknown | Liveness::Unspecified) => pick("not heard of", "接続待ち"),
+        (Availability::Cordoned, Liveness::Ready) => pick("cordoned", "新規受付停止中"),
+        (Availability::Active | Availability::Unspecified, Liveness::Ready) => {
+            pick("ready", "稼働中")
+        }
+    }
+}
+
+pub(crate) fn not_signed_in() -> &'static str {
+    pick(
+        "nobody is signed in: run `berth login`",
+        "サインインしていません。berth login を実行してください",
+    )
+}
+
+pub(crate) fn does_not_run() -> &'static str {
+    pick("the container does not run", "コンテナを実行できませんでした")
+}
+
+pub(crate) fn unreachable() -> &'static str {
+    pick("the service cannot be reached", "サービスに接続できません")
+}
+
+pub(crate) fn ask_url() -> &'static str {
+    pick("Address of the service (https://...): ", "サービスのアドレス(https://...): ")
+}
+
+pub(crate) fn ask_account() -> &'static str {
+    pick("Account: ", "アカウント: ")
+}
+
+pub(crate) fn ask_password() -> &'static str {
+    pick("Password: ", "パスワード: ")
+}
+
+pub(crate) fn ask_trust(host: &str, fingerprint: &str) -> String {
+    pick(
+        format!(
+            "{host} shows a certificate authority that is not known here yet. Its SHA-256 fingerprint:\n\n  \
+             {fingerprint}\n\nCompare it with what your administrators say. Trust it? [y/N] "
+        ),
+        format!(
+            "{host} の認証局はまだ登録されていません。SHA-256フィンガープリント:\n\n  \
+             {fingerprint}\n\n管理者の案内と一致することを確認してください。信頼しますか? [y/N] "
+        ),
+    )
+}
+
+pub(crate) fn not_trusted() -> &'static str {
+    pick(
+        "the service is not trusted; nothing was sent to it",
+        "信頼されなかったため、何も送信していません",
+    )
+}
+
+pub(crate) fn other_authority() -> &'static str {
+    pick(
+        "the service's certificate authority is not the one that was given",
+        "サービスの認証局が指定されたものと異なります",
+    )
+}
+
+pub(crate) fn signed_in(name: &str, url: &str) -> String {
+    pick(
+        format!("Signed in to {url} as {name}."),
+        format!("{url} に {name} としてサインインしました。"),
+    )
+}
+
+pub(crate) fn signed_out() -> &'static str {
+    pick("Signed out.", "サインアウトしました。")
+}
+
+pub(crate) fn ask_delete(name: &str) -> String {
+    pick(
+        format!("Delete {name} with everything in it? [y/N] "),
+        format!("{name} を中のデータごと削除しますか? [y/N] "),
+    )
+}
+
+pub(crate) fn not_deleted() -> &'static str {
+    pick("nothing was deleted", "削除しませんでした")
+}
+
+pub(crate) fn deleted(name: &str) -> String {
+    pick(format!("{name} is being deleted."), format!("{name} を削除しています。"))
+}
+
+pub(crate) fn nobody_to_ask(option: &str) -> String {
+    pick(
+        format!("there is no terminal to ask at: use {option}"),
+        format!("端末がないため確認できません。{option} を指定してください"),
+    )
+}
+
+pub(crate) fn none_yet() -> &'static str {
+    pick(
+        "No containers. `berth run IMAGE` borrows one.",
+        "コンテナはありません。berth run IMAGE で借りられます。",
+    )
+}

@@ -1,0 +1,83 @@
+//! The router: services behind the guard behind gRPC-web.
+
+use axum::{
+    Router,
+    extract::Request,
+    http::{HeaderMap, StatusCode},
+    middleware::{from_fn, from_fn_with_state},
+    response::{IntoResponse as _, Response},
+};
+use berth_proto::v1::{
+    auth_service_server::AuthServiceServer, container_service_server::ContainerServiceServer,
+    node_service_server::NodeServiceServer,
+};
+use tonic::{server::NamedService, service::Routes};
+use tonic_health::{ServingStatus, server::HealthReporter};
+use tower::ServiceExt as _;
+
+use crate::{Api, guard};
+
+/// A form with every field at its limit has some 40 KiB. The megabyte that somebody pastes into one field is still read, so
+/// that the answer names the field.
+const MESSAGE_MAXIMUM: usize = 2 << 20;
+
+/// Whether a request is for the services, whatever its path.
+pub fn is_grpc(headers: &HeaderMap) -> bool {
+    guard::content_type(headers).starts_with("application/grpc")
+}
+
+/// Answers gRPC and gRPC-web; everything else goes to `pages`. A gRPC call that does not exist is UNIMPLEMENTED and never
+/// a page; a page is never served under a service's path.
+pub async fn router(api: Api, pages: Router) -> Router {
+    let services = services(api).await;
+    let fallback = move |request: Request| {
+        let (services, pages) = (services.clone(), pages.clone());
+        async move { dispatch(services, pages, request).await }
+    };
+    Router::new().fallback(fallback)
+}
+
+async fn dispatch(services: Router, pages: Router, request: Request) -> Response {
+    let path = request.uri().path();
+    if is_grpc(request.headers()) {
+        services.oneshot(request).await.into_response()
+    } else if path.starts_with("/berth.") || path.starts_with("/grpc.") {
+        (StatusCode::UNSUPPORTED_MEDIA_TYPE, "this path speaks gRPC and gRPC-web\n").into_response()
+    } else {
+        pages.oneshot(request).await.into_response()
+    }
+}
+
+async fn services(api: Api) -> Router {
+    let reporter = HealthReporter::new();
+    for name in [
+        name::<AuthServiceServer<Api>>(),
+        name::<ContainerServiceServer<Api>>(),
+        name::<NodeServiceServer<Api>>(),
+    ] {
+        reporter.set_service_status(name, ServingStatus::Serving).await;
+    }
+    let health = tonic_health::server::HealthService::from_health_reporter(reporter);
+    let reflection = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(berth_proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let invariant = "the descriptors were compiled with this program";
+    Routes::new(AuthServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
+        .add_service(
+            ContainerServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM),
+        )
+        .add_service(NodeServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
+        .add_service(tonic_health::pb::health_server::HealthServer::new(health))
+        .add_service(reflection().build_v1().expect(invariant))
+        .add_service(reflection().build_v1alpha().expect(invariant))
+        .into_axum_router()
+        .layer(from_fn_with_state(api, guard::guard))
+        .layer(tonic_web::GrpcWebLayer::new())
+        .layer(from_fn(guard::note_transport))
+}
+
+fn name<S: NamedService>() -> &'static str {
+    S::NAME
+}

@@ -1,0 +1,153 @@
+//! The one place where an error becomes a gRPC status.
+
+use std::time::Duration;
+
+use berth_app::{
+    error::{Error, Kind, Precondition, Quota},
+    writer::chain,
+};
+use berth_core::{text::Language, violation::Violation};
+use berth_proto::v1::ErrorReason;
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+use uuid::Uuid;
+
+use crate::text;
+
+pub const DOMAIN: &str = "berth";
+
+/// A status travels in headers, of which some clients take 8 KiB in all: sixteen violations of 80 + 120 bytes in base64 are
+/// half of that.
+const VIOLATIONS_MAXIMUM: usize = 16;
+const NAME_MAXIMUM: usize = 80;
+
+pub fn of(language: Language, request_id: Uuid, error: &Error) -> Status {
+    let message = status_message(language, error);
+    let details = match error {
+        Error::InvalidArgument { violations } => {
+            ErrorDetails::with_bad_request(field_violations(language, violations))
+        }
+        Error::NotFound { kind, name } | Error::AlreadyExists { kind, name } => {
+            ErrorDetails::with_resource_info(
+                resource_type(*kind),
+                shorten(name),
+                "",
+                message.as_str(),
+            )
+        }
+        Error::QuotaExceeded { subject, .. } => {
+            ErrorDetails::with_quota_failure_violation(quota_subject(*subject), message.as_str())
+        }
+        Error::FailedPrecondition(precondition) => {
+            ErrorDetails::with_precondition_failure_violation(
+                precondition_type(*precondition),
+                "",
+                message.as_str(),
+            )
+        }
+        Error::TooManyAttempts { retry_after } | Error::Unavailable { retry_after } => {
+            ErrorDetails::with_retry_info(Some(*retry_after))
+        }
+        Error::Internal(_) => {
+            tracing::error!(request.id = %request_id, error = %chain(error), "a call failed");
+            ErrorDetails::with_request_info(request_id.to_string(), "")
+        }
+        Error::Unauthenticated | Error::SignInRefused | Error::PermissionDenied => {
+            ErrorDetails::new()
+        }
+    };
+    let (code, reason) = code(error);
+    with_reason(code, reason, &message, details)
+}
+
+/// What happened and what to do, for a person.
+pub fn status_message(language: Language, error: &Error) -> String {
+    text::error(language, error)
+}
+
+fn code(error: &Error) -> (Code, ErrorReason) {
+    match error {
+        Error::InvalidArgument { .. } => (Code::InvalidArgument, ErrorReason::InvalidArgument),
+        Error::NotFound { .. } => (Code::NotFound, ErrorReason::NotFound),
+        Error::AlreadyExists { .. } => (Code::AlreadyExists, ErrorReason::AlreadyExists),
+        Error::Unauthenticated | Error::SignInRefused => {
+            (Code::Unauthenticated, ErrorReason::Unauthenticated)
+        }
+        Error::TooManyAttempts { .. } => (Code::ResourceExhausted, ErrorReason::TooManyAttempts),
+        Error::PermissionDenied => (Code::PermissionDenied, ErrorReason::PermissionDenied),
+        Error::QuotaExceeded { .. } => (Code::ResourceExhausted, ErrorReason::QuotaExceeded),
+        Error::FailedPrecondition(_) => (Code::FailedPrecondition, ErrorReason::FailedPrecondition),
+        Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::Unavailable),
+        Error::Internal(_) => (Code::Internal, ErrorReason::Internal),
+    }
+}
+
+/// There is no such call.
+pub fn unimplemented(language: Language) -> Status {
+    let message = text::unimplemented(language);
+    with_reason(Code::Unimplemented, ErrorReason::Unimplemented, message, ErrorDetails::new())
+}
+
+/// The caller's own deadline passed. It may be tried again, with more time.
+pub fn deadline_exceeded(language: Language) -> Status {
+    let details = ErrorDetails::with_retry_info(Some(Duration::ZERO));
+    let message = text::deadline_exceeded(language);
+    with_reason(Code::DeadlineExceeded, ErrorReason::Unavailable, message, details)
+}
+
+fn with_reason(
+    code: Code,
+    reason: ErrorReason,
+    message: &str,
+    mut details: ErrorDetails,
+) -> Status {
+    let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_");
+    details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
+    Status::with_error_details(code, message, details)
+}
+
+fn field_violations(language: Language, violations: &[Violation]) -> Vec<FieldViolation> {
+    violations
+        .iter()
+        .take(VIOLATIONS_MAXIMUM)
+        .map(|violation| {
+            let description = berth_core::text::problem(language, &violation.problem);
+            FieldViolation::new(shorten(&violation.field), description)
+        })
+        .collect()
+}
+
+/// What a caller typed, short and without anything that moves a cursor.
+pub(crate) fn shorten(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    match text.char_indices().nth(NAME_MAXIMUM) {
+        None => text.chars().map(printable).collect(),
+        Some((end, _)) => text[..end].chars().map(printable).chain(['…']).collect(),
+    }
+}
+
+fn resource_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Container => "berth.v1.Container",
+        Kind::Node => "berth.v1.Node",
+        Kind::User => "berth.v1.User",
+    }
+}
+
+fn quota_subject(quota: Quota) -> &'static str {
+    match quota {
+        Quota::ContainersPerPerson => "containers_per_person",
+    }
+}
+
+fn precondition_type(precondition: Precondition) -> &'static str {
+    match precondition {
+        Precondition::BeingDeleted => "BEING_DELETED",
+        Precondition::LeaseEnded => "LEASE_ENDED",
+        Precondition::NodeHasContainers => "NODE_HAS_CONTAINERS",
+        Precondition::NotRunning => "NOT_RUNNING",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,174 @@
+//! Sentences for errors and for blades' problems, both languages side by side.
+
+use berth_app::error::{Error, Kind, Precondition, Quota};
+use berth_core::{
+    clock::Timestamp,
+    node::{Liveness, Node},
+    text::{Language, fault, violation},
+};
+
+use crate::status::shorten;
+
+/// Agents renew after two thirds of a certificate's time: one with less than this left has failed to for weeks.
+const CERTIFICATE_WARNING: std::time::Duration = std::time::Duration::from_secs(14 * 24 * 3600);
+
+fn pick<T>(language: Language, english: T, japanese: T) -> T {
+    match language {
+        Language::English => english,
+        Language::Japanese => japanese,
+    }
+}
+
+pub(crate) fn error(language: Language, error: &Error) -> String {
+    let say = |english: &str, japanese: &str| pick(language, english, japanese).to_owned();
+    match error {
+        Error::InvalidArgument { violations } => {
+            let first = violations
+                .first()
+                .map(|first| shorten(&violation(language, first)))
+                .unwrap_or_default();
+            match violations.len().saturating_sub(1) {
+                0 => first,
+                more => pick(
+                    language,
+                    format!("{first} (and {more} more)"),
+                    format!("{first}(ほか{more}件)"),
+                ),
+            }
+        }
+        Error::NotFound { kind, name } => {
+            let (kind, name) = (kind_name(language, *kind), shorten(name));
+            pick(
+                language,
+                format!("There is no {kind} \"{name}\"."),
+                format!("{kind}「{name}」は見つかりません。"),
+            )
+        }
+        Error::AlreadyExists { kind, name } => {
+            let (kind, name) = (kind_name(language, *kind), shorten(name));
+            pick(
+                language,
+                format!("There is already a {kind} \"{name}\". Choose another name."),
+                format!("{kind}「{name}」はすでにあります。別の名前にしてください。"),
+            )
+        }
+        Error::Unauthenticated => say("Sign in first.", "サインインしてください。"),
+        Error::SignInRefused => {
+            say("Account or password is wrong.", "アカウントまたはパスワードが違います。")
+        }
+        Error::TooManyAttempts { retry_after } => {
+            let seconds = retry_after.as_secs();
+            pick(
+                language,
+                format!("Too many attempts. Try again in {seconds} seconds."),
+                format!("試行回数が多すぎます。{seconds}秒後にもう一度お試しください。"),
+            )
+        }
+        Error::PermissionDenied => {
+            say("You are not permitted to do this.", "この操作を行う権限がありません。")
+        }
+        Error::QuotaExceeded { subject: Quota::ContainersPerPerson, limit } => pick(
+            language,
+            format!("You have {limit} containers, which is the limit. Delete one first."),
+            format!("コンテナは1人{limit}個までです。先にどれかを削除してください。"),
+        ),
+        Error::FailedPrecondition(precondition) => match precondition {
+            Precondition::BeingDeleted => {
+                say("It is being deleted.", "削除中のため操作できません。")
+            }
+            Precondition::LeaseEnded => say(
+                "Its lease has ended. Extend it first.",
+                "貸出期限が過ぎています。先に延長してください。",
+            ),
+            Precondition::NodeHasContainers => say(
+                "The blade has containers. Delete them first, or have them forgotten with it.",
+                "ブレードにコンテナがあります。先に削除するか、強制削除を選んでください。",
+            ),
+            Precondition::NotRunning => say("It is not running.", "実行中ではありません。"),
+        },
+        Error::Unavailable { .. } => say(
+            "The service cannot answer at present. Try again in a moment.",
+            "現在応答できません。しばらくしてからもう一度お試しください。",
+        ),
+        Error::Internal(_) => say(
+            "Something went wrong here. Tell the administrators if it stays so.",
+            "内部エラーが発生しました。続く場合は管理者に連絡してください。",
+        ),
+    }
+}
+
+fn kind_name(language: Language, kind: Kind) -> &'static str {
+    match kind {
+        Kind::Container => pick(language, "container", "コンテナ"),
+        Kind::Node => pick(language, "blade", "ブレード"),
+        Kind::User => pick(language, "account", "アカウント"),
+    }
+}
+
+pub(crate) fn unimplemented(language: Language) -> &'static str {
+    pick(language, "There is no such call here.", "この呼び出しには対応していません。")
+}
+
+pub(crate) fn deadline_exceeded(language: Language) -> &'static str {
+    pick(language, "The time allowed for the call is over.", "呼び出しの制限時間を過ぎました。")
+}
+
+pub(crate) fn starts_now(language: Language, node: &str) -> String {
+    pick(
+        language,
+        format!("It would start now, on {node}."),
+        format!("{node}ですぐに起動できます。"),
+    )
+}
+
+/// What is wrong with a blade. That it is cordoned is somebody's decision and no problem.
+pub(crate) fn problems(language: Language, node: &Node, now: Timestamp) -> Vec<String> {
+    let mut problems = Vec::new();
+    if node.liveness == Liveness::Unreachable {
+        let since = moment(node.liveness_since);
+        problems.push(pick(
+            language,
+            format!("Has not answered since {since}."),
+            format!("{since}から応答がありません。"),
+        ));
+    }
+    problems.extend(node.inventory.problems.iter().map(|problem| {
+        let message = fault(language, problem).message;
+        match problem.detail.as_str() {
+            "" => message,
+            detail => format!("{message} ({})", shorten(detail)),
+        }
+    }));
+    if node.certificate_expires_at <= now {
+        problems.push(
+            pick(
+                language,
+                "Its certificate has expired. Let it join anew.",
+                "証明書の期限が切れています。再登録してください。",
+            )
+            .to_owned(),
+        );
+    } else if node.certificate_expires_at < now + CERTIFICATE_WARNING {
+        let end = moment(node.certificate_expires_at);
+        problems.push(pick(
+            language,
+            format!("Its certificate ends at {end} and was not renewed."),
+            format!("証明書が更新されておらず、{end}に期限が切れます。"),
+        ));
+    }
+    if node.orphans > 0 {
+        let count = node.orphans;
+        problems.push(pick(
+            language,
+            format!("Has {count} containers of ours that nobody asked for."),
+            format!("管理外になったコンテナが{count}個あります。"),
+        ));
+    }
+    problems
+}
+
+/// UTC, the same in every language.
+fn moment(moment: Timestamp) -> String {
+    let since_epoch = std::time::Duration::from_millis(u64::try_from(moment.0).unwrap_or(0));
+    humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + since_epoch).to_string()
+}

@@ -1,0 +1,12 @@
+//! The public API as its callers meet it: a server on a port of its own, and a real client.
+
+mod authorization;
+mod bad_input;
+mod containers;
+mod hostile;
+mod nodes;
+mod raw;
+mod sign_in;
+mod watch;
+mod web;
+mod world;

@@ -1,0 +1,6 @@
+//! A client of a running service, as anybody could write one: the public protos, TLS, and nothing of the inside.
+
+pub mod client;
+pub mod demo;
+pub mod lend;
+pub mod page;

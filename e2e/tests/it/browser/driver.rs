@@ -1,0 +1,211 @@
+//! A browser of our own for one test, and the few things that a person does with it.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use fantoccini::{Client, ClientBuilder, Locator, elements::Element, error::CmdError};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::json;
+
+/// For what the console or a container does; two slow cores with everything cold.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Language {
+    English,
+    Japanese,
+}
+
+impl Language {
+    pub(super) fn tag(self) -> &'static str {
+        match self {
+            Language::English => "en",
+            Language::Japanese => "ja",
+        }
+    }
+
+    pub(super) fn pick(self, english: &'static str, japanese: &'static str) -> &'static str {
+        match self {
+            Language::English => english,
+            Language::Japanese => japanese,
+        }
+    }
+}
+
+pub(super) struct Browser {
+    pub(super) client: Client,
+    pub(super) language: Language,
+    pictures: PathBuf,
+}
+
+/// Ends browser and driver also when the test fails.
+pub(super) async fn with_browser<F>(language: Language, test: impl FnOnce(Browser) -> F)
+where
+    F: Future<Output = ()> + 'static,
+{
+    let (mut driver, port) = start_driver();
+    let profile = tempfile::tempdir().unwrap();
+    let client = connect(port, profile.path()).await;
+    let pictures = PathBuf::from(
+        std::env::var_os("BERTH_SCREENSHOTS").expect("BERTH_SCREENSHOTS is a folder"),
+    );
+    std::fs::create_dir_all(&pictures).unwrap();
+    let browser = Browser { client: client.clone(), language, pictures: pictures.clone() };
+    let outcome =
+        tokio::task::LocalSet::new().run_until(tokio::task::spawn_local(test(browser))).await;
+    if outcome.is_err()
+        && let Ok(picture) = client.screenshot().await
+    {
+        let name = format!("failed-{}-{}.png", language.tag(), std::process::id());
+        std::fs::write(pictures.join(&name), picture).unwrap();
+        let address =
+            client.current_url().await.map_or_else(|_| String::new(), |url| url.to_string());
+        let page = client.source().await.unwrap_or_default();
+        eprintln!("at {address}, see {name}\n{page}");
+    }
+    let closed = client.close().await;
+    driver.kill().unwrap();
+    driver.wait().unwrap();
+    if let Err(error) = outcome {
+        std::panic::resume_unwind(error.into_panic());
+    }
+    closed.unwrap();
+}
+
+/// It takes a free port by itself and says which.
+fn start_driver() -> (Child, u16) {
+    let mut driver = Command::new("chromedriver")
+        .arg("--port=0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("chromedriver is installed");
+    let said = BufReader::new(driver.stdout.take().unwrap());
+    let port = said
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| line.split_once("on port ")?.1.trim_end_matches('.').parse().ok())
+        .expect("chromedriver says its port");
+    (driver, port)
+}
+
+async fn connect(port: u16, profile: &std::path::Path) -> Client {
+    let mut arguments: Vec<String> = [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-dev-shm-usage",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--window-size=1200,900",
+    ]
+    .map(str::to_owned)
+    .into();
+    arguments.push(format!("--user-data-dir={}", profile.display()));
+    let capabilities = json!({
+        "acceptInsecureCerts": true,
+        "goog:chromeOptions": { "binary": "/usr/bin/chromium", "args": arguments },
+    });
+    let serde_json::Value::Object(capabilities) = capabilities else { unreachable!("an object") };
+    ClientBuilder::new(HttpConnector::new())
+        .capabilities(capabilities)
+        .connect(&format!("http://127.0.0.1:{port}"))
+        .await
+        .expect("the browser starts")
+}
+
+impl Browser {
+    /// Chromium aborts what it loads whenever a network interface comes or goes, and each container brings one.
+    pub(super) async fn open(&self, address: &str) {
+        for _ in 0..10 {
+            match self.client.goto(address).await {
+                Ok(()) => return,
+                Err(error) if error.to_string().contains("ERR_NETWORK_CHANGED") => {}
+                Err(error) => panic!("{address} does not open: {error}"),
+            }
+        }
+        panic!("{address} does not open: the network changes all the time");
+    }
+
+    pub(super) async fn see(&self, css: &str) -> Element {
+        match self.client.wait().at_most(PATIENCE).for_element(Locator::Css(css)).await {
+            Ok(element) => element,
+            Err(error) => panic!("{css} does not appear: {error}"),
+        }
+    }
+
+    /// Waits until nothing matches.
+    pub(super) async fn see_no(&self, css: &str) {
+        self.until(css, "is still there", async |found| found.is_empty()).await;
+    }
+
+    pub(super) async fn see_text(&self, css: &str, text: &str) {
+        self.until(css, &format!("does not say {text:?}"), async |found| {
+            for element in found {
+                if element.text().await.is_ok_and(|said| said.contains(text)) {
+                    return true;
+                }
+            }
+            false
+        })
+        .await;
+    }
+
+    async fn until(&self, css: &str, otherwise: &str, done: impl AsyncFn(Vec<Element>) -> bool) {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let found = self.client.find_all(Locator::Css(css)).await.unwrap();
+            if done(found).await {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < deadline, "{css} {otherwise}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// A page that is being redrawn may replace the element between finding and clicking it.
+    pub(super) async fn click(&self, css: &str) {
+        for _ in 0..20 {
+            match self.see(css).await.click().await {
+                Ok(()) => return,
+                Err(error) if is_passing(&error) => {
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                Err(error) => panic!("{css} cannot be clicked: {error}"),
+            }
+        }
+        panic!("{css} cannot be clicked: something is in its way");
+    }
+
+    pub(super) async fn fill(&self, id: &str, text: &str) {
+        let field = self.see(&format!("#{id}")).await;
+        field.clear().await.unwrap();
+        field.send_keys(text).await.unwrap();
+    }
+
+    pub(super) async fn run(&self, script: &str) {
+        self.client.execute(script, Vec::new()).await.unwrap();
+    }
+
+    pub(super) async fn picture(&self, name: &str) {
+        let picture = self.client.screenshot().await.unwrap();
+        let file = format!("{}-{name}.png", self.language.tag());
+        std::fs::write(self.pictures.join(file), picture).unwrap();
+    }
+}
+
+fn is_passing(error: &CmdError) -> bool {
+    let text = error.to_string();
+    error.is_stale_element_reference()
+        || text.contains("not clickable")
+        || text.contains("intercepted")
+        || text.contains("not interactable")
+}

@@ -1,0 +1,46 @@
+//! The console in Chromium. Pictures go to the folder that `BERTH_SCREENSHOTS` names; `BERTH_AXE` names axe.min.js, which
+//! finds what keeps people out.
+
+mod accessibility;
+mod driver;
+mod walk;
+
+use berth_e2e::demo::Demo;
+
+use self::driver::{Language, with_browser};
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn lend_and_give_back_in_english() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::English, async move |browser| walk::student(&browser, &demo).await)
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn lend_and_give_back_in_japanese() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::Japanese, async move |browser| walk::student(&browser, &demo).await)
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn blades_in_english() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::English, async move |browser| {
+        walk::administrator(&browser, &demo).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn blades_in_japanese() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::Japanese, async move |browser| {
+        walk::administrator(&browser, &demo).await;
+    })
+    .await;
+}

@@ -1,0 +1,5 @@
+//! Against a running demo, whose `demo.json` `BERTH_DEMO` names.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on ends")]
+
+mod browser;
+mod service;

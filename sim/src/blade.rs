@@ -1,0 +1,375 @@
+//! A blade: its machine, which outlives its agents, with an engine that takes its time and sometimes loses an answer.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io,
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use berth_core::{
+    clock::{Clock as _, Timestamp},
+    container::RuntimeKind,
+    desired::EngineSpec,
+    fault::FaultKind,
+    id::{Epoch, NodeId, UserId},
+    image::ImageRef,
+    node::{Gpu, Inventory, PortRange},
+    observed::PullProgress,
+    resources::{GIB, GpuId, Resources},
+};
+use berth_reconcile::{
+    fake::Machine,
+    ledger::{Content, Ledger},
+    reconciler::Reconciler,
+    runtime::{CreateOrder, EngineContainer, EngineId, EngineState, Error, Event, Runtime},
+};
+use futures::stream::BoxStream;
+use tokio::sync::watch;
+
+use crate::{
+    clock::{Chance, SimClock},
+    journal::{Journal, went_backwards},
+    world::lock,
+};
+
+/// The first blade is large and has GPUs, the last is small and has none.
+const SIZES: [(u32, u8); 3] = [(9_000, 2), (5_000, 1), (3_000, 0)];
+const PORTS: PortRange = PortRange { start: 20_000, end: 20_119 };
+
+pub(crate) type Agent = Reconciler<Engine, Engine>;
+
+pub(crate) struct Blade {
+    pub(crate) name: &'static str,
+    pub(crate) node: NodeId,
+    pub(crate) machine: Machine,
+    pub(crate) chance: Chance,
+    clock: Arc<SimClock>,
+    journal: Arc<Journal>,
+    index: usize,
+    orders: Mutex<BTreeMap<EngineId, EngineSpec>>,
+    foreign_ports: Mutex<BTreeSet<u16>>,
+    /// Of a thousand engine calls, this many go wrong.
+    trouble: AtomicU64,
+    ledger_failures: AtomicU64,
+    booted_at: AtomicI64,
+    agent: Mutex<Weak<Agent>>,
+    written: Mutex<Option<(Epoch, u64)>>,
+}
+
+impl Blade {
+    pub(crate) fn new(
+        seed: u64,
+        index: usize,
+        clock: Arc<SimClock>,
+        journal: Arc<Journal>,
+    ) -> Arc<Self> {
+        let name = ["blade-1", "blade-2", "blade-3"][index];
+        let node = NodeId::new(uuid::Uuid::from_u128(0xb1ade + index as u128));
+        let machine = Machine::new(Arc::clone(&clock) as Arc<dyn berth_core::clock::Clock>);
+        let engine = machine.clone();
+        journal.watch_engine(node, Arc::new(move || engine.containers()));
+        Arc::new(Self {
+            name,
+            node,
+            machine,
+            chance: Chance::new(seed, name),
+            booted_at: AtomicI64::new(0),
+            clock,
+            journal,
+            index,
+            orders: Mutex::default(),
+            foreign_ports: Mutex::default(),
+            trouble: AtomicU64::new(0),
+            ledger_failures: AtomicU64::new(0),
+            agent: Mutex::default(),
+            written: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn inventory(&self) -> Inventory {
+        let (cpu_millis, gpus) = SIZES[self.index];
+        let gpu = |number: u8| Gpu {
+            id: GpuId::parse(&format!("GPU-{}-{number}", self.index)).expect("a GPU's id"),
+            model: "Model".to_owned(),
+            memory_bytes: GIB,
+        };
+        Inventory {
+            total: Resources::new(cpu_millis, 64 * GIB),
+            foreign: Resources::new(0, GIB),
+            gpus: (0..gpus).map(gpu).collect(),
+            labels: [("blade".to_owned(), self.name.to_owned())].into(),
+            address: self.name.to_owned(),
+            ports: PORTS,
+            foreign_ports: lock(&self.foreign_ports).clone(),
+            runtimes: vec![RuntimeKind::Docker],
+            engine_version: "sim".to_owned(),
+            kernel_version: "sim".to_owned(),
+            problems: vec![],
+        }
+    }
+
+    // === what the driver does to it ===
+
+    pub(crate) fn set_trouble(&self, per_thousand: u64) {
+        self.trouble.store(per_thousand, Ordering::SeqCst);
+    }
+
+    pub(crate) fn fail_ledger(&self) {
+        self.ledger_failures.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Another process takes a port; nobody is told until the agent looks.
+    pub(crate) fn hold_port(&self) -> u16 {
+        let offset = u16::try_from(self.chance.between(0, 119)).unwrap_or(0);
+        let port = PORTS.start + offset;
+        let free = self.running().iter().all(|(_, spec)| spec.ports.iter().all(|p| p.host != port));
+        if free {
+            lock(&self.foreign_ports).insert(port);
+            self.machine.hold_port(port);
+        }
+        port
+    }
+
+    pub(crate) fn reboot(&self) {
+        self.machine.reboot();
+        self.booted_at.store(self.clock.now().0, Ordering::SeqCst);
+        self.journal.rebooted();
+    }
+
+    pub(crate) fn end_trouble(&self) {
+        self.set_trouble(0);
+        self.ledger_failures.store(0, Ordering::SeqCst);
+    }
+
+    // === what the driver looks at ===
+
+    pub(crate) fn booted_at(&self) -> Timestamp {
+        Timestamp(self.booted_at.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn running(&self) -> Vec<(EngineContainer, EngineSpec)> {
+        let orders = lock(&self.orders);
+        let all = self.machine.containers();
+        let running =
+            all.into_iter().filter(|engine| matches!(engine.state, EngineState::Running { .. }));
+        running
+            .filter_map(|engine| orders.get(&engine.id).cloned().map(|spec| (engine, spec)))
+            .collect()
+    }
+
+    pub(crate) fn has_agent(&self, agent: &Arc<Agent>) {
+        *lock(&self.agent) = Arc::downgrade(agent);
+    }
+
+    /// What the agent says that it holds is on its disk.
+    pub(crate) fn check_ledger(&self) {
+        let Some(agent) = lock(&self.agent).upgrade() else { return };
+        if agent.held() != held(&self.machine.ledger()) {
+            // Written, and not yet taken up: the disk is ahead for a moment, never behind.
+            if went_backwards(agent.held(), held(&self.machine.ledger())) {
+                self.journal.violation("acknowledged before it was durable");
+            }
+        }
+    }
+
+    /// No GPU, no port and no core is used twice at this instant.
+    fn check_running(&self) {
+        let put_back = self.journal.was_put_back();
+        let mut gpus = BTreeSet::new();
+        let mut ports = BTreeSet::new();
+        let mut ids = BTreeSet::new();
+        let mut used = Resources::default();
+        for (engine, spec) in self.running() {
+            let ours = self.journal.row(engine.container).is_some_and(|row| {
+                row.placement.as_ref().is_some_and(|placement| placement.node == self.node)
+            });
+            // After a database was put back there are containers that the scheduler cannot know of.
+            if put_back && !ours {
+                continue;
+            }
+            used = used.plus(spec.resources);
+            if !ids.insert(engine.container) {
+                self.journal.violation(format!("duplicate ({})", engine.container));
+            }
+            for gpu in spec.gpus {
+                if !gpus.insert(gpu.clone()) && !put_back {
+                    self.journal.violation(format!("{} is used twice", gpu.as_str()));
+                }
+            }
+            for port in spec.ports {
+                if !ports.insert(port.host) {
+                    self.journal.violation(format!("port {} is used twice", port.host));
+                }
+            }
+        }
+        let offered = self.inventory().offered();
+        if !put_back
+            && (used.cpu_millis > offered.cpu_millis || used.memory_bytes > offered.memory_bytes)
+        {
+            self.journal.violation(format!("{} runs more than it has", self.name));
+        }
+    }
+
+    fn wrote(&self, now: Option<(Epoch, u64)>) {
+        let before = std::mem::replace(&mut *lock(&self.written), now);
+        if went_backwards(before, now) {
+            self.journal.violation(format!("the ledger of {} went backwards", self.name));
+        }
+    }
+
+    fn engine(&self, id: &EngineId) -> Option<EngineContainer> {
+        self.machine.containers().into_iter().find(|engine| &engine.id == id)
+    }
+}
+
+fn held(content: &Content) -> Option<(Epoch, u64)> {
+    content.set.as_ref().map(|set| (set.epoch, set.generation))
+}
+
+/// The blade's engine and disk as its agent meets them.
+pub(crate) struct Engine(pub(crate) Arc<Blade>);
+
+impl Engine {
+    /// A call takes a while before its effect and after it; it may not get there, or have its effect and lose its answer.
+    async fn call<T>(
+        &self,
+        longest: u64,
+        effect: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let blade = &self.0;
+        tokio::time::sleep(blade.chance.millis(1, longest)).await;
+        let trouble = blade.trouble.load(Ordering::SeqCst);
+        let fate = blade.chance.between(1, 1000);
+        if fate <= trouble / 2 {
+            return Err(Error::Unavailable("the call did not get there".to_owned()));
+        }
+        let result = effect.await;
+        tokio::time::sleep(blade.chance.millis(1, longest)).await;
+        if fate <= trouble {
+            return Err(Error::Unavailable("the answer was lost".to_owned()));
+        }
+        result
+    }
+}
+
+#[async_trait]
+impl Ledger for Engine {
+    async fn write(&self, content: &Content) -> io::Result<()> {
+        let blade = &self.0;
+        tokio::time::sleep(blade.chance.millis(1, 30)).await;
+        let failures = &blade.ledger_failures;
+        if failures
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
+            .is_ok()
+        {
+            tracing::info!(blade = blade.name, "the ledger cannot be written");
+            return Err(io::Error::other("no space"));
+        }
+        blade.machine.write(content).await?;
+        blade.wrote(held(content));
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Runtime for Engine {
+    async fn up_since(&self) -> Result<Timestamp, Error> {
+        self.0.machine.up_since().await
+    }
+
+    async fn list(&self) -> Result<Vec<EngineContainer>, Error> {
+        self.call(40, self.0.machine.list()).await
+    }
+
+    async fn inspect(&self, id: &EngineId) -> Result<Option<EngineContainer>, Error> {
+        self.call(5, self.0.machine.inspect(id)).await
+    }
+
+    async fn create(&self, order: &CreateOrder) -> Result<EngineId, Error> {
+        self.call(60, async {
+            let id = self.0.machine.create(order).await?;
+            lock(&self.0.orders).insert(id.clone(), order.spec.clone());
+            Ok(id)
+        })
+        .await
+    }
+
+    async fn start(&self, id: &EngineId) -> Result<(), Error> {
+        let blade = &self.0;
+        self.call(90, async {
+            let before = blade.engine(id);
+            let result = blade.machine.start(id).await;
+            match (&result, before) {
+                (Ok(()), Some(before))
+                    if !matches!(before.state, EngineState::Running { .. }) =>
+                {
+                    blade.journal.starting(&before);
+                    blade.check_running();
+                }
+                (Err(Error::Fault { kind: FaultKind::PortInUse { port }, .. }), _)
+                    if !lock(&blade.foreign_ports).contains(port)
+                        && !blade.journal.was_put_back() =>
+                {
+                    blade.journal.violation(format!("port {port} is used twice"));
+                }
+                _ => {}
+            }
+            result
+        })
+        .await
+    }
+
+    async fn stop(&self, id: &EngineId, grace: Duration) -> Result<(), Error> {
+        let blade = &self.0;
+        self.call(400, async {
+            if let Some(engine) = blade.engine(id)
+                && matches!(engine.state, EngineState::Running { .. })
+            {
+                blade.journal.stopping(&engine, blade.clock.now());
+            }
+            blade.machine.stop(id, grace).await
+        })
+        .await
+    }
+
+    async fn remove(&self, id: &EngineId) -> Result<(), Error> {
+        let blade = &self.0;
+        self.call(60, async {
+            if let Some(engine) = blade.engine(id) {
+                blade.journal.removing(&engine);
+            }
+            blade.machine.remove(id).await
+        })
+        .await
+    }
+
+    async fn pull(
+        &self,
+        image: &ImageRef,
+        progress: &watch::Sender<Option<PullProgress>>,
+    ) -> Result<(), Error> {
+        self.call(2000, self.0.machine.pull(image, progress)).await
+    }
+
+    async fn networks(&self) -> Result<BTreeSet<UserId>, Error> {
+        self.call(5, Runtime::networks(&self.0.machine)).await
+    }
+
+    async fn create_network(&self, user: UserId) -> Result<(), Error> {
+        self.call(60, self.0.machine.create_network(user)).await
+    }
+
+    async fn remove_network(&self, user: UserId) -> Result<(), Error> {
+        self.call(60, self.0.machine.remove_network(user)).await
+    }
+
+    fn events(&self) -> BoxStream<'static, Event> {
+        self.0.machine.events()
+    }
+}

@@ -1,0 +1,13 @@
+//! The wire: gRPC-web over the browser's fetch, and one function per call that the console makes.
+
+mod calls;
+mod error;
+mod frame;
+mod status;
+mod transport;
+mod watch;
+
+pub(crate) use calls::*;
+pub(crate) use error::Error;
+pub(crate) use status::{Code, FieldViolation};
+pub(crate) use watch::{Delta, Watched, follow};

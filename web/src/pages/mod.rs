@@ -1,0 +1,23 @@
+//! One file per page.
+
+mod account;
+mod container;
+mod containers;
+mod delete_container;
+mod facts;
+mod join_token;
+mod lease;
+mod new;
+mod node_row;
+mod nodes;
+mod not_found;
+mod row;
+mod sign_in;
+
+pub(crate) use account::Account;
+pub(crate) use container::ContainerPage;
+pub(crate) use containers::Containers;
+pub(crate) use new::NewContainer;
+pub(crate) use nodes::Nodes;
+pub(crate) use not_found::NotFound;
+pub(crate) use sign_in::SignIn;

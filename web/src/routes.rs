@@ -1,0 +1,79 @@
+//! Where things are. Every link is made here, so that a moved page is a compile error and not a dead link.
+
+pub(crate) const SIGN_IN: &str = "/sign-in";
+pub(crate) const CONTAINERS: &str = "/";
+pub(crate) const NEW: &str = "/new";
+pub(crate) const NODES: &str = "/admin/nodes";
+pub(crate) const ACCOUNT: &str = "/account";
+
+/// `owner` is empty for the caller's own.
+pub(crate) fn container(name: &str, owner: &str) -> String {
+    let name = encode(name);
+    if owner.is_empty() {
+        format!("/c/{name}")
+    } else {
+        format!("/c/{name}?owner={}", encode(owner))
+    }
+}
+
+pub(crate) fn new_from(name: &str) -> String {
+    format!("{NEW}?from={}", encode(name))
+}
+
+pub(crate) fn sign_in_and_back(path: &str) -> String {
+    // The account page is where one signs out: nobody wants back there.
+    let nowhere = [CONTAINERS, ACCOUNT, ""].contains(&path) || path.starts_with(SIGN_IN);
+    if nowhere { SIGN_IN.to_owned() } else { format!("{SIGN_IN}?next={}", encode(path)) }
+}
+
+/// Where to go after signing in: a path of ours, never another site.
+pub(crate) fn after_sign_in(next: Option<&str>) -> String {
+    match next {
+        Some(next)
+            if next.starts_with('/')
+                && !next.starts_with("//")
+                && !next.contains('\\')
+                && !next.contains(|c: char| c.is_control()) =>
+        {
+            next.to_owned()
+        }
+        Some(_) | None => CONTAINERS.to_owned(),
+    }
+}
+
+fn encode(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_back_to_our_own_pages() {
+        assert_eq!(after_sign_in(Some("/c/web?owner=alice")), "/c/web?owner=alice");
+        for other in ["https://example.org/", "//example.org", "/\\example.org", "c/web", "/\n/x"] {
+            assert_eq!(after_sign_in(Some(other)), "/", "{other:?}");
+        }
+        assert_eq!(after_sign_in(None), "/");
+    }
+
+    #[test]
+    fn links() {
+        assert_eq!(container("web", ""), "/c/web");
+        assert_eq!(container("web", "b&c"), "/c/web?owner=b%26c");
+        assert_eq!(sign_in_and_back("/c/web?owner=a"), "/sign-in?next=/c/web%3Fowner%3Da");
+        assert_eq!(sign_in_and_back("/"), "/sign-in");
+        assert_eq!(sign_in_and_back("/account"), "/sign-in");
+    }
+}

@@ -1,0 +1,270 @@
+//! Every sentence of the console, in both languages side by side. Words as in the glossary of the documentation; Japanese
+//! with half-width figures, and no space beside Latin words.
+
+use crate::i18n::texts;
+
+texts! {
+    // --- frame
+    skip: "Skip to content", "本文へ移動";
+    navigation: "Main navigation", "メインメニュー";
+    breadcrumbs: "Where you are", "現在の場所";
+    containers: "Containers", "コンテナ";
+    new_short: "New", "新規作成";
+    blades: "Blades", "ブレード";
+    account: "Account", "アカウント";
+    loading: "Loading", "読み込み中です";
+    try_again: "Try again", "再試行";
+    close: "Close", "閉じる";
+    copy: "Copy", "コピー";
+    copied: "Copied", "コピーしました";
+    copy_failed: "The browser did not allow copying.", "ブラウザがコピーを許可しませんでした。";
+    copy_what(what): "Copy {what}", "{what}をコピー";
+    new_tab: "(opens in a new tab)", "(新しいタブで開きます)";
+    shortcuts: "Keyboard shortcuts", "キーボードショートカット";
+    search: "Search", "検索";
+    connection_lost: "Connection lost, trying again. What you see may be out of date.",
+        "接続が切れました。再接続しています。表示が古い可能性があります。";
+    connection_restored: "Connected again.", "再接続しました。";
+    page_not_found: "There is no such page", "ページが見つかりません";
+    page_not_found_why: "The address may be mistyped, or the page has moved.",
+        "アドレスが間違っているか、ページが移動した可能性があります。";
+    to_my_containers: "My containers", "マイコンテナへ";
+    none: "None", "なし";
+    why: "Why", "理由";
+    actions: "Actions", "操作";
+    state: "State", "状態";
+    in_brackets(what): "({what})", "({what})";
+
+    // --- errors
+    error_network: "The controller cannot be reached. Check your connection and try again.",
+        "コントローラに接続できません。ネットワークを確認して再試行してください。";
+    error_garbled: "The answer was not understood. Reload the page; tell the administrators if it stays so.",
+        "応答を理解できませんでした。ページを再読み込みし、続く場合は管理者に連絡してください。";
+    error_not_found: "It is not there any more, or it is not yours.",
+        "見つかりません。削除されたか、アクセスできないものです。";
+    error_permission: "You may not do this. Ask an administrator.",
+        "この操作の権限がありません。管理者に相談してください。";
+    error_signed_out: "You have been signed out. Sign in again.",
+        "ログアウトされました。もう一度ログインしてください。";
+    error_internal: "Something went wrong in the controller. Try again; tell the administrators if it stays so.",
+        "コントローラでエラーが発生しました。再試行し、続く場合は管理者に連絡してください。";
+    needed: "This is needed.", "入力してください";
+    please_correct: "Please correct the marked fields.", "印の付いた項目を修正してください。";
+
+    // --- sign-in and account
+    sign_in: "Sign in", "ログイン";
+    signing_in: "Signing in...", "ログインしています";
+    sign_out: "Sign out", "ログアウト";
+    sign_in_refused: "Account name or password is not right. Please try again.",
+        "アカウント名またはパスワードが違います。もう一度入力してください。";
+    account_name: "Account name", "アカウント名";
+    password: "Password", "パスワード";
+    role: "Role", "役割";
+    administrator: "Administrator", "管理者";
+    teacher: "Teacher", "教員";
+    student: "Student", "学生";
+    version: "Version of Berth", "Berthのバージョン";
+    display: "Display", "表示";
+    language: "Language", "言語";
+    theme: "Theme", "テーマ";
+    theme_system: "Like the system", "システムに合わせる";
+    theme_light: "Light", "ライト";
+    theme_dark: "Dark", "ダーク";
+
+    // --- containers
+    my_containers: "My containers", "マイコンテナ";
+    everybodys_containers: "Everybody's containers", "全員のコンテナ";
+    whose: "Whose containers", "表示するコンテナ";
+    mine: "Mine", "自分";
+    everybodys: "Everybody's", "全員";
+    new_container: "New container", "コンテナを作成";
+    used_of(used, limit): "{used} of {limit} used", "{limit}個中{used}個を使用中";
+    filter: "Filter", "絞り込み";
+    search_containers: "Search name, image, blade", "名前・イメージ・ブレードで検索";
+    all: "All", "すべて";
+    on_the_way: "In progress", "処理中";
+    nothing_matches: "Nothing matches. Change the filter to see more.",
+        "一致するコンテナがありません。絞り込みの条件を変えてください。";
+    empty_head: "No containers yet", "コンテナはまだありません";
+    empty_why: "A container is a computer of your own for a while: choose an image, and it runs on a blade moments later. Give it back any time.",
+        "コンテナは、一定期間お貸しする自分専用の実行環境です。イメージを選ぶと、すぐにブレード上で動き始めます。いつでも返却できます。";
+    phase_pending: "Waiting", "順番待ち";
+    phase_pulling: "Fetching image", "イメージ取得中";
+    phase_starting: "Starting", "起動中";
+    phase_running: "Running", "実行中";
+    phase_stopping: "Stopping", "停止処理中";
+    phase_stopped: "Stopped", "停止中";
+    phase_failed: "Failed", "異常終了";
+    phase_deleting: "Deleting", "削除中";
+    is_now(name, phase): "{name}: {phase}", "{name}: {phase}";
+    cores(count): "{count} CPU", "{count}コア";
+    gpus(count): "{count} GPU", "GPU {count}";
+    pull_known(percent, done, total): "{percent} %, {done} of {total}", "{percent}%({done}/{total})";
+    pull_unknown(done): "{done} so far", "{done}取得済み";
+    start: "Start", "起動";
+    start_with_shell: "Start with a shell", "シェルで起動";
+    stop: "Stop", "停止";
+    restart: "Restart", "再起動";
+    extend: "Extend", "延長";
+    extend_to(span): "Extend to {span} from now", "今から{span}後まで延長";
+    delete: "Delete", "削除";
+    act_on(act, name): "{act}: {name}", "{name}を{act}";
+    act_done(act, name): "{act}: {name}", "{name}: {act}";
+
+    // --- one container
+    endpoints: "Where it answers", "接続先";
+    open_port(port): "Open port {port} in a new tab", "ポート{port}を新しいタブで開く";
+    guest_port_number(port): "Port {port}", "ポート{port}";
+    no_ports: "It was made without ports, so nothing reaches it from outside.",
+        "ポートの指定がないため、外部からは接続できません。";
+    ports_later: "The addresses appear here when it has a place on a blade.",
+        "ブレードが決まると、ここに接続先が表示されます。";
+    lease: "Lease", "貸出";
+    back_by: "Back by", "返却期限";
+    lease_end_means: "It is stopped then, and kept for a while before it is deleted.",
+        "期限になると停止し、しばらく保管した後に削除します。";
+    deleted_at(at): "It is deleted on {at} unless you extend it.", "延長しない場合、{at}に削除されます。";
+    definition: "Definition", "構成";
+    blade: "Blade", "ブレード";
+    owner: "Owner", "所有者";
+    image: "Image", "イメージ";
+    digest: "Digest", "ダイジェスト";
+    cpu: "CPU", "CPU";
+    memory: "Memory", "メモリ";
+    command: "Command", "コマンド";
+    terminal: "Terminal", "ターミナル";
+    tty_and_stdin: "Yes, with standard input", "あり(標準入力あり)";
+    tty_alone: "Yes", "あり";
+    stdin_alone: "No, standard input alone", "なし(標準入力のみ)";
+    node_labels: "Blade labels", "ブレードのラベル";
+    created: "Created", "作成";
+    started: "Started", "起動";
+    environment: "Environment", "環境変数";
+    new_like_this: "New one like this", "同じ構成で作成";
+    no_such_container: "There is no such container. It may have been deleted.",
+        "コンテナが見つかりません。削除された可能性があります。";
+    was_deleted: "This container has been deleted.", "このコンテナは削除されました。";
+    delete_container: "Delete the container", "コンテナの削除";
+    delete_what(name): "Delete {name}?", "{name}を削除しますか?";
+    delete_goes: "The program in it is stopped, and everything it wrote is gone for good.",
+        "実行中のプログラムは停止し、書き込んだ内容はすべて失われます。元に戻せません。";
+    delete_frees: "Its place on the blade and its ports become free for others.",
+        "使用していた資源とポートは他の人が使えるようになります。";
+    keep: "Keep it", "削除しない";
+    being_deleted(name): "{name} is being deleted.", "{name}を削除しています。";
+
+    // --- new container
+    what: "What", "何を動かしますか";
+    how_big: "How big", "大きさ";
+    how_long: "How long", "貸出期間";
+    lend_for: "Lend it for", "期間";
+    lease_hint: "You can extend it later.", "後から延長できます。";
+    image_hint: "An image from a registry, such as python:3.13 or ghcr.io/owner/app",
+        "レジストリのイメージ(例: python:3.13、ghcr.io/owner/app)";
+    name: "Name", "名前";
+    name_hint: "a-z, 0-9 and -, at most 31", "a-z、0-9、-で31文字まで";
+    small: "Small", "小";
+    medium: "Medium", "中";
+    large: "Large", "大";
+    own_size: "Own size", "自分で決める";
+    own_size_hint: "CPU and memory by number", "CPUとメモリを数値で指定";
+    cpu_hint: "Cores, such as 0.5 or 2", "コア数(例: 0.5、2)";
+    memory_gib: "Memory (GiB)", "メモリ(GiB)";
+    memory_hint: "Such as 0.5 or 4", "例: 0.5、4";
+    ports_legend: "How to reach it", "接続方法";
+    guest_ports: "Guest ports", "ポート番号";
+    guest_ports_hint: "Ports that the program inside listens on, separated by spaces. Leave empty for none.",
+        "コンテナ内のプログラムが使うポート。空白で区切ります。不要なら空欄にしてください。";
+    more: "More: environment, command, labels", "詳細設定: 環境変数、コマンド、ラベル";
+    environment_hint: "Paste KEY=value lines into a name to fill several at once.",
+        "変数名の欄にKEY=valueの行を貼り付けると、まとめて入力できます。";
+    add_variable: "Add a variable", "変数を追加";
+    remove_variable: "Remove the variable", "変数を取り消す";
+    variable_number(number): "Variable {number}", "変数{number}";
+    variable_name: "Name of the variable", "変数名";
+    variable_value: "Value", "値";
+    command_hint: "Replaces the image's own. Quotes keep spaces; it is not a shell line.",
+        "イメージの既定のコマンドを置き換えます。空白は引用符で囲みます。シェルの展開はありません。";
+    tty: "Give it a terminal", "端末を割り当てる";
+    tty_hint: "For a shell.", "シェルを使う場合に必要です。";
+    stdin: "Keep standard input open", "標準入力を開いておく";
+    stdin_hint: "For programs that read what is typed.", "入力を待つプログラムに必要です。";
+    node_labels_hint: "Only blades with all of these, such as rack=a1", "すべて満たすブレードに限ります(例: rack=a1)";
+    summary: "Summary", "まとめ";
+    verdict_later: "Choose an image to see when it would start.", "イメージを選ぶと、いつ使えるか表示します。";
+    starts_now_on(node): "Starts now on {node}", "すぐに使えます({node})";
+    waits: "It would wait for room.", "空きを待つことになります。";
+    create: "Create", "作成";
+    creating: "Creating...", "作成しています";
+
+    // --- blades
+    add_blade: "Add a blade", "ブレードを追加";
+    blades_lend(blades, containers): "{blades} blades, {containers} containers", "ブレード{blades}台、コンテナ{containers}個";
+    no_blades: "No blades yet", "ブレードはまだありません";
+    no_blades_why: "A blade is a machine whose agent has joined. Add one to lend its CPU, memory and GPUs.",
+        "エージェントが参加した計算機がブレードです。追加すると、CPU・メモリ・GPUを貸し出せます。";
+    ready: "Ready", "稼働中";
+    unreachable: "Not answering", "応答なし";
+    not_heard_of: "Not heard of yet", "接続待ち";
+    cordoned: "Cordoned", "新規受付停止";
+    cordon: "Cordon", "新規受付停止";
+    uncordon: "Uncordon", "新規受付再開";
+    free: "free", "空き";
+    used_of_offered(used, offered): "{used} of {offered}", "{used}/{offered}";
+    delete_blade: "Delete the blade", "ブレードの削除";
+    delete_blade_what(name): "Forget {name} for good? Its certificate is refused from then on; to come back it must join anew.",
+        "{name}を削除しますか?証明書は無効になり、再び使うには参加し直す必要があります。";
+    delete_blade_force: "Forget its containers as well, without waiting for it to remove them",
+        "ブレード上での削除を待たずに、コンテナの記録も削除する";
+    join_how: "Run this as root on the new blade, with the agent installed.",
+        "エージェントを導入した新しいブレードで、rootとして次のコマンドを実行してください。";
+    join_once: "Good for one blade, once. Expires", "1台につき1回だけ使えます。有効期限:";
+
+    // --- time
+    one_day: "1 day", "1日";
+    days(count): "{count} days", "{count}日";
+    one_hour: "1 hour", "1時間";
+    hours(count): "{count} hours", "{count}時間";
+    minutes(count): "{count} minutes", "{count}分";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+
+    fn is_japanese(c: char) -> bool {
+        matches!(c, '\u{3040}'..='\u{30ff}' | '\u{4e00}'..='\u{9fff}')
+    }
+
+    #[test]
+    fn both_languages_are_there_and_well_set() {
+        for (name, english, japanese) in ALL {
+            assert!(!english.is_empty() && !japanese.is_empty(), "{name}");
+            assert!(english.is_ascii(), "{name}: {english}");
+            assert!(
+                !japanese.contains(|c| matches!(c, '０'..='９' | 'Ａ'..='ｚ')),
+                "{name}: {japanese}"
+            );
+            let characters: Vec<char> = japanese.chars().collect();
+            for window in characters.windows(3) {
+                let spaced = window[1] == ' '
+                    && (is_japanese(window[0]) && window[2].is_ascii_alphanumeric()
+                        || window[0].is_ascii_alphanumeric() && is_japanese(window[2]));
+                assert!(!spaced, "{name}: {japanese}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_languages_say_the_same_figures() {
+        fn parameters(text: &str) -> Vec<&str> {
+            let mut names: Vec<&str> =
+                text.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+            names.sort_unstable();
+            names
+        }
+        for (name, english, japanese) in ALL {
+            assert_eq!(parameters(english), parameters(japanese), "{name}");
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The benchmarks there are. Adding one is a line here and a module beside this one.
+
+use super::{Bench, web};
+
+pub(crate) const BENCHES: &[Bench] =
+    &[Bench { name: "web", about: "what a browser fetches before the first page", run: web::run }];
