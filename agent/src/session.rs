@@ -151,18 +151,10 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
                 full_due = false;
                 self.report(outbox, &mut seq, Fullness::Everything, all).await?;
             }
-            // Every arm is cancel-safe: a tonic stream's message, intervals, a Notify, a watch's changed.
+            // Every arm is cancel-safe: a tonic stream's message, intervals, a Notify, a watch's changed. In this order, not by
+            // chance: what is rare goes first, so nothing is starved, and the simulation can repeat a run.
             tokio::select! {
-                message = inbound.message() => match message {
-                    Ok(Some(message)) => self.message(outbox, message).await?,
-                    Ok(None) => return Err(End::Closed),
-                    Err(status) => return Err(End::Broken(status)),
-                },
-                () = self.reconciler.changed() => {
-                    if !full_due && let Some(changes) = self.reconciler.take_changes() {
-                        self.report(outbox, &mut seq, Fullness::Changes, changes).await?;
-                    }
-                }
+                biased;
                 _ = heartbeats.tick() => {
                     heartbeat_seq += 1;
                     send(outbox, wire::agent_message::Body::Heartbeat(wire::Heartbeat { seq: heartbeat_seq })).await?;
@@ -175,6 +167,16 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
                     }
                     let inventory = convert::inventory_to_wire(&self.inventory.borrow_and_update());
                     send(outbox, wire::agent_message::Body::Inventory(inventory)).await?;
+                }
+                message = inbound.message() => match message {
+                    Ok(Some(message)) => self.message(outbox, message).await?,
+                    Ok(None) => return Err(End::Closed),
+                    Err(status) => return Err(End::Broken(status)),
+                },
+                () = self.reconciler.changed() => {
+                    if !full_due && let Some(changes) = self.reconciler.take_changes() {
+                        self.report(outbox, &mut seq, Fullness::Changes, changes).await?;
+                    }
                 }
             }
         }

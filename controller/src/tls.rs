@@ -98,7 +98,7 @@ pub(crate) async fn renew(certificate: Arc<Certificate>, source: Source, clock: 
         match done {
             Ok(()) => tracing::info!("server certificate renewed"),
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), "server certificate not renewed")
+                tracing::error!(error = format!("{error:#}"), "server certificate not renewed");
             }
         }
     }

@@ -37,28 +37,28 @@ pub struct Seen {
 #[derive(Default)]
 struct Log {
     hash: Sha256,
-    lines: u64,
+    count: u64,
     seen: Seen,
-    tail: Vec<String>,
+    lines: Vec<String>,
 }
 
 #[derive(Clone)]
 pub(crate) struct Recorder {
     log: Arc<Mutex<Log>>,
     clock: Arc<SimClock>,
-    echo: Echo,
+    keep: Keep,
 }
 
-/// Whether the log is shown while it is written.
+/// Whether the log's lines are kept, beside their hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Echo {
-    Silent,
-    Shown,
+pub enum Keep {
+    Hashed,
+    Kept,
 }
 
 impl Recorder {
-    pub(crate) fn new(clock: Arc<SimClock>, echo: Echo) -> Self {
-        Self { log: Arc::default(), clock, echo }
+    pub(crate) fn new(clock: Arc<SimClock>, keep: Keep) -> Self {
+        Self { log: Arc::default(), clock, keep }
     }
 
     pub(crate) fn subscriber(&self) -> impl Subscriber + Send + Sync + use<> {
@@ -75,11 +75,11 @@ impl Recorder {
             let _ = write!(text, "{byte:02x}");
             text
         });
-        (hex, log.lines, log.seen)
+        (hex, log.count, log.seen)
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).tail.clone()
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).lines.clone()
     }
 }
 
@@ -96,9 +96,9 @@ impl<S: Subscriber> Layer<S> for Recorder {
         log.seen.count(&text);
         log.hash.update(line.as_bytes());
         log.hash.update(b"\n");
-        log.lines += 1;
-        if self.echo == Echo::Shown {
-            log.tail.push(line);
+        log.count += 1;
+        if self.keep == Keep::Kept {
+            log.lines.push(line);
         }
     }
 }

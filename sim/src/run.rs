@@ -8,7 +8,7 @@ use berth_reconcile::point::PlantedFault;
 use futures::FutureExt as _;
 use turmoil::Sim;
 
-pub use crate::record::{Echo, Seen};
+pub use crate::record::{Keep, Seen};
 use crate::{
     agent,
     authority::{CONTROLLER, authority},
@@ -38,7 +38,7 @@ const LOOK: u32 = 25;
 pub struct Plan {
     pub seed: u64,
     pub planted: Option<PlantedFault>,
-    pub echo: Echo,
+    pub keep: Keep,
 }
 
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub fn run(plan: Plan) -> Outcome {
     let _made = authority();
     let clock = Arc::new(SimClock::default());
     clock.set(beginning().duration_since(std::time::UNIX_EPOCH).unwrap_or_default());
-    let recorder = Recorder::new(Arc::clone(&clock), plan.echo);
+    let recorder = Recorder::new(Arc::clone(&clock), plan.keep);
     let rest = tracing::subscriber::with_default(recorder.subscriber(), || {
         let journal = Arc::new(Journal::default());
         let blades = (0..3)

@@ -40,10 +40,21 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
                 self.remove_networks().await;
             }
             let wake_in = wake_at.map(|at| at.since(self.now()).max(Duration::from_millis(1)));
-            // Every arm is cancel-safe: sleeps, a Notify, a JoinSet and a stream by reference.
+            // Every arm is cancel-safe: sleeps, a Notify, a JoinSet and a stream by reference. In this order, not by chance: the
+            // list is due seldom, work that is done makes room for more, and the simulation can repeat a run.
             tokio::select! {
-                () = self.wake.notified() => {}
-                () = sleep_for(wake_in) => {}
+                biased;
+                () = tokio::time::sleep_until(refresh_at) => {
+                    let next = match self.refresh().await {
+                        Ok(()) => self.options.refresh,
+                        Err(error) => {
+                            tracing::warn!(%error, "the engine could not be listed");
+                            LIST_AGAIN
+                        }
+                    };
+                    self.networks_due.store(true, Ordering::Relaxed);
+                    refresh_at = Instant::now() + next;
+                }
                 Some(done) = workers.join_next() => {
                     if let Err(error) = done {
                         // A worker cannot panic without a bug of ours; the container stays busy, which the log explains.
@@ -51,6 +62,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
                     }
                 }
                 Some(_) = looks.join_next() => {}
+                () = self.wake.notified() => {}
                 Some(event) = events.next() => match event {
                     Event::Resync => refresh_at = Instant::now(),
                     Event::Changed(engine_id) => {
@@ -65,17 +77,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
                         }
                     }
                 },
-                () = tokio::time::sleep_until(refresh_at) => {
-                    let next = match self.refresh().await {
-                        Ok(()) => self.options.refresh,
-                        Err(error) => {
-                            tracing::warn!(%error, "the engine could not be listed");
-                            LIST_AGAIN
-                        }
-                    };
-                    self.networks_due.store(true, Ordering::Relaxed);
-                    refresh_at = Instant::now() + next;
-                }
+                () = sleep_for(wake_in) => {}
             }
         }
     }

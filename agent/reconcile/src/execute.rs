@@ -123,6 +123,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         let result = loop {
             // A pull by reference and a watch's changed are both cancel-safe.
             tokio::select! {
+                biased;
                 result = &mut pulling => break result,
                 changed = seen.changed() => {
                     if changed.is_ok() {

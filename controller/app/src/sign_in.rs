@@ -23,6 +23,8 @@ use crate::{
 /// Longer is nobody's account or password, and hashing it is work for nothing.
 const ACCOUNT_MAXIMUM: usize = 64;
 const PASSWORD_MAXIMUM: usize = 1024;
+/// Accounts, or addresses, that the limiters keep in mind; some hundred bytes each.
+const KEYS_MAXIMUM: usize = 10_000;
 
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -77,6 +79,7 @@ impl SignIn {
         if password.reveal().is_empty() || password.reveal().len() > PASSWORD_MAXIMUM {
             return Err(Error::SignInRefused);
         }
+        self.forget_idle_limits();
         let wait = Error::TooManyAttempts { retry_after: Duration::from_secs(60) };
         if self.by_address.check_key(&address).is_err() {
             return Err(wait);

@@ -102,6 +102,7 @@ where
         loop {
             // `closed` is cancel-safe, and so is a stream's next.
             let io = tokio::select! {
+                biased;
                 () = sender.closed() => return,
                 io = incoming.next() => io,
             };

@@ -1,5 +1,7 @@
 //! The whole controller: real port, real TLS, real database.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use berth_controller::{

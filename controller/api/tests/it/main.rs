@@ -1,5 +1,7 @@
 //! The public API as its callers meet it: a server on a port of its own, and a real client.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 mod authorization;
 mod bad_input;
 mod containers;
