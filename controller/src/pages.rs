@@ -110,3 +110,53 @@ async fn security_headers(
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn ask(method: Method, path: &str, transport: Transport) -> Response {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        router("PEM", transport).oneshot(request).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_answer_is_guarded() {
+        for path in ["/", "/containers", "/ca.pem", "/healthz", "/assets/none.js"] {
+            let headers = ask(Method::GET, path, Transport::ThisPort).await.headers().clone();
+            assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
+            assert_eq!(headers["x-frame-options"], "DENY", "{path}");
+            assert_eq!(headers["referrer-policy"], "no-referrer", "{path}");
+            assert_eq!(headers["cross-origin-opener-policy"], "same-origin", "{path}");
+            let policy = headers["content-security-policy"].to_str().unwrap();
+            assert!(policy.contains("frame-ancestors 'none'"), "{path}");
+            assert!(!headers.contains_key("strict-transport-security"), "{path}");
+        }
+        let whole = ask(Method::GET, "/", Transport::WholeHost).await;
+        assert!(whole.headers().contains_key("strict-transport-security"));
+    }
+
+    #[tokio::test]
+    async fn pages_files_and_what_is_neither() {
+        let missing = ask(Method::GET, "/assets/none.js", Transport::ThisPort).await;
+        assert_eq!(missing.status(), StatusCode::NOT_FOUND);
+        let posted = ask(Method::POST, "/containers", Transport::ThisPort).await;
+        assert_eq!(posted.status(), StatusCode::METHOD_NOT_ALLOWED);
+        let page = ask(Method::GET, "/c/jupyter?owner=ann", Transport::ThisPort).await;
+        if berth_assets::is_built() {
+            assert_eq!(page.status(), StatusCode::OK);
+            assert_eq!(page.headers()[header::CACHE_CONTROL], "no-cache");
+            let etag = page.headers()[header::ETAG].clone();
+            let again = Request::get("/").header(header::IF_NONE_MATCH, etag);
+            let again = router("PEM", Transport::ThisPort)
+                .oneshot(again.body(Body::empty()).unwrap())
+                .await
+                .unwrap();
+            assert_eq!(again.status(), StatusCode::NOT_MODIFIED);
+        } else {
+            assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+    }
+}

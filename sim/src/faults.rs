@@ -19,12 +19,14 @@ pub(crate) struct Faults {
     chance: Chance,
     broken: Vec<(Duration, Broken)>,
     next: Duration,
+    /// Whether ports are taken, which makes containers anew.
+    incarnations: bool,
 }
 
 impl Faults {
-    pub(crate) fn new(world: Arc<World>) -> Self {
+    pub(crate) fn new(world: Arc<World>, incarnations: bool) -> Self {
         let chance = Chance::new(world.seed, "faults");
-        Self { world, chance, broken: Vec::new(), next: Duration::from_secs(3) }
+        Self { world, chance, broken: Vec::new(), next: Duration::from_secs(3), incarnations }
     }
 
     /// Between two steps.
@@ -131,7 +133,7 @@ impl Faults {
             61..70 => blade.fail_ledger(),
             70..80 => blade.set_trouble(self.chance.between(0, 1) * 60),
             80..84 => {
-                if !self.world.journal.was_put_back() {
+                if self.incarnations {
                     let port = blade.hold_port();
                     tracing::info!(target: "berth_sim", blade = blade.name, port, "a foreign process takes a port");
                 }

@@ -53,6 +53,8 @@ struct Past {
     stops: u64,
     reboots: u64,
     lease_ends: BTreeSet<Timestamp>,
+    /// As committed last.
+    lease_ends_at: Timestamp,
 }
 
 impl Journal {
@@ -101,8 +103,7 @@ impl Journal {
     ) {
         let inner = lock(&self.inner);
         let ended = |id: &ContainerId| {
-            let ends = inner.past.get(id).and_then(|past| past.lease_ends.last());
-            ends.is_some_and(|ends| *ends + grace <= now)
+            inner.past.get(id).is_some_and(|past| past.lease_ends_at + grace <= now)
         };
         let lost: Vec<ContainerId> = inner
             .promised
@@ -122,7 +123,13 @@ impl Journal {
         inner.put_back = true;
         let there: BTreeSet<ContainerId> = records.containers.iter().map(|row| row.id).collect();
         inner.promised.retain(|id| there.contains(id));
-        inner.rows.retain(|id, _| there.contains(id));
+        let rows: BTreeMap<_, _> =
+            records.containers.iter().map(|row| (row.id, Arc::new(row.clone()))).collect();
+        let before = std::mem::replace(&mut inner.rows, rows.clone());
+        for (id, row) in rows {
+            let before = before.get(&id).map(AsRef::as_ref);
+            inner.past.entry(id).or_default().ordered(before, &row);
+        }
         inner.nodes.clear();
     }
 
@@ -255,6 +262,7 @@ impl Past {
         self.tombstone |= new.desired == DesiredPhase::Removed;
         self.incarnation = self.incarnation.max(new.incarnation);
         self.lease_ends.insert(new.lease_ends_at);
+        self.lease_ends_at = new.lease_ends_at;
         match (ran, runs(new)) {
             (None, false) => {}
             (None, true) => self.starts_ordered += 1,

@@ -34,16 +34,19 @@ struct People {
     /// What was created, as far as its owner knows.
     mine: Vec<(usize, ContainerId)>,
     made: u64,
+    /// Whether anything is made anew. Not where a database is put back: nobody has decided yet what is to become of an
+    /// incarnation that the backup does not know.
+    incarnations: bool,
 }
 
-pub(crate) async fn run(world: Arc<World>, crowd: Crowd) -> turmoil::Result {
+pub(crate) async fn run(world: Arc<World>, crowd: Crowd, incarnations: bool) -> turmoil::Result {
     let actors = PEOPLE.iter().enumerate().map(|(index, account)| Actor {
         user: Arc::new(person(index, account)),
         session: SessionId::new(Uuid::nil()),
     });
     let chance = Chance::new(world.seed, "people");
     let mut people =
-        People { actors: actors.collect(), chance, mine: Vec::new(), made: 0, world };
+        People { actors: actors.collect(), chance, mine: Vec::new(), made: 0, incarnations, world };
     while !people.world.is_open() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -111,7 +114,7 @@ impl People {
                 })
                 .await,
             ),
-            78..81 if !self.world.journal.was_put_back() => (
+            78..81 if self.incarnations => (
                 "shell",
                 answer(&handle, move |t| containers::start_with_shell(t, &actor, &which).map(drop))
                     .await,

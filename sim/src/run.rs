@@ -91,7 +91,7 @@ pub fn run(plan: Plan) -> Outcome {
 
 fn weather(world: &Arc<World>) -> Duration {
     let mut sim = hosts(world);
-    let mut faults = Faults::new(Arc::clone(world));
+    let mut faults = Faults::new(Arc::clone(world), !puts_back(world.seed));
     let mut backup = None;
     let mut sequence = 0;
     while sim.elapsed() < STORM && step(&mut sim, world, &mut sequence) {
@@ -153,7 +153,7 @@ fn hosts(world: &Arc<World>) -> Sim<'static> {
         let (shared, blade) = (Arc::clone(world), Arc::clone(blade));
         sim.host(blade.name, move || agent::run(Arc::clone(&shared), Arc::clone(&blade)));
     }
-    sim.client("people", people::run(Arc::clone(world), crowd(world.seed)));
+    sim.client("people", people::run(Arc::clone(world), crowd(world.seed), !puts_back(world.seed)));
     sim
 }
 

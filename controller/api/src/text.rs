@@ -4,13 +4,17 @@ use berth_app::error::{Error, Kind, Precondition, Quota};
 use berth_core::{
     clock::Timestamp,
     node::{Liveness, Node},
-    text::{Language, fault, violation},
+    text::{self as words, Language},
+    violation::Violation,
 };
 
 use crate::status::shorten;
 
 /// Agents renew after two thirds of a certificate's time: one with less than this left has failed to for weeks.
 const CERTIFICATE_WARNING: std::time::Duration = std::time::Duration::from_secs(14 * 24 * 3600);
+
+/// A sentence has some 60 letters, and a Japanese letter nine bytes in a header.
+const VIOLATIONS_SAID: usize = 3;
 
 fn pick<T>(language: Language, english: T, japanese: T) -> T {
     match language {
@@ -22,20 +26,7 @@ fn pick<T>(language: Language, english: T, japanese: T) -> T {
 pub(crate) fn error(language: Language, error: &Error) -> String {
     let say = |english: &str, japanese: &str| pick(language, english, japanese).to_owned();
     match error {
-        Error::InvalidArgument { violations } => {
-            let first = violations
-                .first()
-                .map(|first| shorten(&violation(language, first)))
-                .unwrap_or_default();
-            match violations.len().saturating_sub(1) {
-                0 => first,
-                more => pick(
-                    language,
-                    format!("{first} (and {more} more)"),
-                    format!("{first}(ほか{more}件)"),
-                ),
-            }
-        }
+        Error::InvalidArgument { violations } => invalid(language, violations),
         Error::NotFound { kind, name } => {
             let (kind, name) = (kind_name(language, *kind), shorten(name));
             pick(
@@ -97,6 +88,22 @@ pub(crate) fn error(language: Language, error: &Error) -> String {
     }
 }
 
+/// The first few, in words: a client that knows nothing of details shows this. All of them are in the details.
+fn invalid(language: Language, violations: &[Violation]) -> String {
+    let said: Vec<String> = violations
+        .iter()
+        .take(VIOLATIONS_SAID)
+        .map(|Violation { field, problem }| {
+            format!("{}: {}", shorten(field), words::problem(language, problem))
+        })
+        .collect();
+    let said = said.join(pick(language, "; ", "、"));
+    match violations.len().saturating_sub(VIOLATIONS_SAID) {
+        0 => said,
+        more => pick(language, format!("{said}; and {more} more"), format!("{said}、ほか{more}件")),
+    }
+}
+
 fn kind_name(language: Language, kind: Kind) -> &'static str {
     match kind {
         Kind::Container => pick(language, "container", "コンテナ"),
@@ -133,7 +140,7 @@ pub(crate) fn problems(language: Language, node: &Node, now: Timestamp) -> Vec<S
         ));
     }
     problems.extend(node.inventory.problems.iter().map(|problem| {
-        let message = fault(language, problem).message;
+        let message = words::fault(language, problem).message;
         match problem.detail.as_str() {
             "" => message,
             detail => format!("{message} ({})", shorten(detail)),

@@ -23,6 +23,8 @@ use crate::{
 /// Longer is nobody's account or password, and hashing it is work for nothing.
 const ACCOUNT_MAXIMUM: usize = 64;
 const PASSWORD_MAXIMUM: usize = 1024;
+/// Some 100 bytes each.
+const LIMITS_KEPT: usize = 10_000;
 /// Accounts, or addresses, that the limiters keep in mind; some hundred bytes each.
 const KEYS_MAXIMUM: usize = 10_000;
 
@@ -96,6 +98,26 @@ impl SignIn {
             }
         };
         self.open(identity, device, address).await
+    }
+
+    /// Whoever guesses names fills these tables: what a minute has made idle again is dropped once there is much of it.
+    fn forget_idle_limits(&self) {
+        if self.by_account.len() > LIMITS_KEPT {
+            self.by_account.retain_recent();
+        }
+        if self.by_address.len() > LIMITS_KEPT {
+            self.by_address.retain_recent();
+        }
+    }
+
+    /// The limiters remember every key they ever saw: names that were made up must not fill the memory.
+    fn forget_idle_limits(&self) {
+        if self.by_account.len() > KEYS_MAXIMUM {
+            self.by_account.retain_recent();
+        }
+        if self.by_address.len() > KEYS_MAXIMUM {
+            self.by_address.retain_recent();
+        }
     }
 
     async fn open(

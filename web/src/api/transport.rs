@@ -14,7 +14,11 @@ use super::{
     frame::{self, Buffer, Frame},
     status::{Code, Status, Trailers},
 };
-use crate::{i18n, state::session, time};
+use crate::{
+    i18n,
+    state::{connection, session},
+    time,
+};
 
 /// Chromium drops every HTTP/2 request when a network interface appears, and on a blade each container brings one. A call
 /// that is cut off is made once more where making it twice does no harm.
@@ -46,7 +50,7 @@ async fn unary_bytes(
         }
         result => result,
     };
-    result.inspect_err(note_signed_out)
+    result.inspect(|_| connection::restored()).inspect_err(note_signed_out)
 }
 
 async fn attempt(method: &'static str, request: &[u8]) -> Result<Vec<u8>, Error> {

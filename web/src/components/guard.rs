@@ -35,10 +35,15 @@ pub(crate) fn Guard(children: ChildrenFn) -> impl IntoView {
     move || match kind.get() {
         Kind::Page => children().into_any(),
         Kind::Failed(error) => view! {
+            <h1>"Berth"</h1>
             <Failure error=Signal::stored(error) retry=again />
         }
         .into_any(),
-        Kind::Waiting => view! { <Skeleton /> }.into_any(),
+        Kind::Waiting => view! {
+            <h1 class="unseen">"Berth"</h1>
+            <Skeleton />
+        }
+        .into_any(),
     }
 }
 

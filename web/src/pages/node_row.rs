@@ -35,11 +35,13 @@ pub(crate) fn NodeRow(
     let turn = move |_| {
         let name = name.get_untracked();
         refused.set(None);
+        let closed = cordoned.get_untracked();
+        let word = if closed { text::uncordon() } else { text::cordon() };
         leptos::task::spawn_local(async move {
-            let (result, word) = if cordoned.get_untracked() {
-                (api::uncordon_node(name.clone()).await, text::uncordon())
+            let result = if closed {
+                api::uncordon_node(name.clone()).await
             } else {
-                (api::cordon_node(name.clone()).await, text::cordon())
+                api::cordon_node(name.clone()).await
             };
             if refused.is_disposed() {
                 return;

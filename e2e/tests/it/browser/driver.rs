@@ -14,6 +14,9 @@ use serde_json::json;
 /// For what the console or a container does; two slow cores with everything cold.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Between two looks at a page, which tells nobody when it changes.
+pub(super) const PAUSE: Duration = Duration::from_millis(50);
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Language {
     English,
@@ -55,8 +58,9 @@ where
     );
     std::fs::create_dir_all(&pictures).unwrap();
     let browser = Browser { client: client.clone(), language, pictures: pictures.clone() };
-    let outcome =
-        tokio::task::LocalSet::new().run_until(tokio::task::spawn_local(test(browser))).await;
+    let local = tokio::task::LocalSet::new();
+    let test = local.spawn_local(test(browser));
+    let outcome = local.run_until(test).await;
     if outcome.is_err()
         && let Ok(picture) = client.screenshot().await
     {
@@ -65,7 +69,7 @@ where
         let address =
             client.current_url().await.map_or_else(|_| String::new(), |url| url.to_string());
         let page = client.source().await.unwrap_or_default();
-        eprintln!("at {address}, see {name}\n{page}");
+        eprintln!("at {address}, see {name}\n{}", page.get(..4000).unwrap_or(&page));
     }
     let closed = client.close().await;
     driver.kill().unwrap();
@@ -123,16 +127,40 @@ async fn connect(port: u16, profile: &std::path::Path) -> Client {
 }
 
 impl Browser {
-    /// Chromium aborts what it loads whenever a network interface comes or goes, and each container brings one.
+    /// Chromium aborts what it loads whenever a network interface comes or goes, and each container brings one: then a
+    /// person reloads.
     pub(super) async fn open(&self, address: &str) {
-        for _ in 0..10 {
+        for _ in 0..20 {
             match self.client.goto(address).await {
-                Ok(()) => return,
-                Err(error) if error.to_string().contains("ERR_NETWORK_CHANGED") => {}
+                Ok(()) => {}
+                Err(error) if error.to_string().contains("ERR_NETWORK_CHANGED") => continue,
                 Err(error) => panic!("{address} does not open: {error}"),
+            }
+            if self.has_loaded().await {
+                return;
             }
         }
         panic!("{address} does not open: the network changes all the time");
+    }
+
+    /// Whether the page is there, with all that it consists of; false where it has to be loaded again.
+    pub(super) async fn has_loaded(&self) -> bool {
+        const STATE: &str = "
+            if (document.querySelector('#main-frame-error')) return 'broken';
+            const boot = document.querySelector('#boot');
+            if (!boot) return 'loaded';
+            const said = boot.textContent;
+            return said.includes('could not be loaded') || said.includes('読み込めません') ? 'broken' : 'loading';";
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while tokio::time::Instant::now() < deadline {
+            let state = self.client.execute(STATE, Vec::new()).await.unwrap();
+            match state.as_str() {
+                Some("loaded") => return true,
+                Some("broken") => return false,
+                _ => tokio::time::sleep(PAUSE).await,
+            }
+        }
+        panic!("the page does not load");
     }
 
     pub(super) async fn see(&self, css: &str) -> Element {
@@ -167,7 +195,7 @@ impl Browser {
                 return;
             }
             assert!(tokio::time::Instant::now() < deadline, "{css} {otherwise}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -177,7 +205,7 @@ impl Browser {
             match self.see(css).await.click().await {
                 Ok(()) => return,
                 Err(error) if is_passing(&error) => {
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    tokio::time::sleep(PAUSE).await;
                 }
                 Err(error) => panic!("{css} cannot be clicked: {error}"),
             }

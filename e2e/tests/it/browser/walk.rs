@@ -3,7 +3,10 @@
 use berth_e2e::{demo::Demo, lend::GUEST_PORT};
 use fantoccini::Locator;
 
-use super::{accessibility, driver::Browser};
+use super::{
+    accessibility,
+    driver::{Browser, PAUSE},
+};
 
 /// A phone that many have.
 const PHONE: (u32, u32) = (390, 844);
@@ -124,11 +127,10 @@ async fn follow_endpoint(browser: &Browser) {
         if let Some(tab) = tabs.into_iter().find(|tab| *tab != console) {
             break tab;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(PAUSE).await;
     };
     client.switch_to_window(tab).await.unwrap();
-    if browser.client.find(Locator::Css("h1")).await.is_err() {
-        // The network changed under the tab while it loaded.
+    if !browser.has_loaded().await {
         browser.open(&address).await;
     }
     browser.see_text("body", "inside your container").await;
