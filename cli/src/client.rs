@@ -112,7 +112,9 @@ pub(crate) fn host_and_port(url: &str) -> Result<(String, u16)> {
     let parsed = url
         .parse::<tonic::codegen::http::Uri>()
         .ok()
-        .filter(|uri| matches!(uri.path(), "" | "/"))
+        .filter(|uri| {
+            matches!(uri.path(), "" | "/") && uri.host().is_some_and(|host| !host.is_empty())
+        })
         .and_then(|uri| Some((uri.host()?.trim_matches(['[', ']']).to_owned(), uri.port_u16()?)));
     parsed.with_context(|| format!("{url:?} is no address such as https://berth.example.edu:8443"))
 }

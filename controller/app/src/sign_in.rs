@@ -23,8 +23,6 @@ use crate::{
 /// Longer is nobody's account or password, and hashing it is work for nothing.
 const ACCOUNT_MAXIMUM: usize = 64;
 const PASSWORD_MAXIMUM: usize = 1024;
-/// Some 100 bytes each.
-const LIMITS_KEPT: usize = 10_000;
 /// Accounts, or addresses, that the limiters keep in mind; some hundred bytes each.
 const KEYS_MAXIMUM: usize = 10_000;
 
@@ -102,10 +100,10 @@ impl SignIn {
 
     /// Whoever guesses names fills these tables: what a minute has made idle again is dropped once there is much of it.
     fn forget_idle_limits(&self) {
-        if self.by_account.len() > LIMITS_KEPT {
+        if self.by_account.len() > KEYS_MAXIMUM {
             self.by_account.retain_recent();
         }
-        if self.by_address.len() > LIMITS_KEPT {
+        if self.by_address.len() > KEYS_MAXIMUM {
             self.by_address.retain_recent();
         }
     }
