@@ -23,8 +23,6 @@ pub struct Look {
     pub id: String,
     pub phase: String,
     pub url: String,
-    /// Seconds since 1970, and nanoseconds.
-    pub start_time: Option<(i64, i32)>,
     /// What its page says; absent when it does not answer.
     pub page: Option<String>,
 }
@@ -124,17 +122,16 @@ pub async fn look(session: &mut Session, name: &str) -> Result<Look> {
     let container = session.containers.get_container(request).await?.into_inner();
     let endpoint = container.endpoints.first();
     let page = match endpoint {
-        Some(endpoint) => {
+        Some(endpoint) if container.phase() == Phase::Running => {
             let port = u16::try_from(endpoint.host_port).context("a port has 16 bits")?;
-            page::fetch(&endpoint.host, port).await.ok()
+            page::fetch_soon(&endpoint.host, port).await.ok()
         }
-        None => None,
+        Some(_) | None => None,
     };
     Ok(Look {
         id: container.id.clone(),
         phase: container.phase().as_str_name().to_owned(),
         url: endpoint.map(|endpoint| endpoint.url.clone()).unwrap_or_default(),
-        start_time: container.start_time.map(|time| (time.seconds, time.nanos)),
         page,
     })
 }

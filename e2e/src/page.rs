@@ -9,6 +9,7 @@ use tokio::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(50);
 const LARGEST: u64 = 1 << 20;
 
 /// What a GET of `/` answers; fails for anything but 200.
@@ -17,6 +18,17 @@ pub async fn fetch(host: &str, port: u16) -> Result<String> {
         .await
         .with_context(|| format!("{host}:{port} does not answer within {PATIENCE:?}"))?
         .with_context(|| format!("{host}:{port} does not answer"))
+}
+
+/// The same, for a program that has just been started and may not listen yet.
+pub async fn fetch_soon(host: &str, port: u16) -> Result<String> {
+    let deadline = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match fetch(host, port).await {
+            Err(_) if tokio::time::Instant::now() < deadline => tokio::time::sleep(PAUSE).await,
+            answer => return answer,
+        }
+    }
 }
 
 async fn exchange(host: &str, port: u16) -> Result<String> {

@@ -105,6 +105,18 @@ class Walk(unittest.TestCase):
                     raise
         self.fail(f"{name} did not come so far in {PATIENCE} s: {seen}")
 
+    def page(self, url):
+        """What a program says that was started a moment ago, and may not listen yet."""
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                with urllib.request.urlopen(url, timeout=10) as answer:
+                    return answer.read().decode()
+            except OSError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
+
     def refusal(self, call):
         with self.assertRaises(grpc.RpcError) as caught:
             call()
@@ -163,9 +175,7 @@ class Walk(unittest.TestCase):
         self.assertEqual(self.phase(running), "PHASE_RUNNING", running.reason)
         endpoint = running.endpoints[0]
         self.assertEqual(endpoint.guest_port, GUEST_PORT)
-        with urllib.request.urlopen(endpoint.url, timeout=10) as answer:
-            self.assertEqual(answer.status, 200)
-            self.assertIn("inside your container", answer.read().decode())
+        self.assertIn("inside your container", self.page(endpoint.url))
 
         listed = containers("ListContainers")
         self.assertIn(created.id, [container.id for container in listed.containers])

@@ -108,16 +108,6 @@ impl SignIn {
         }
     }
 
-    /// The limiters remember every key they ever saw: names that were made up must not fill the memory.
-    fn forget_idle_limits(&self) {
-        if self.by_account.len() > KEYS_MAXIMUM {
-            self.by_account.retain_recent();
-        }
-        if self.by_address.len() > KEYS_MAXIMUM {
-            self.by_address.retain_recent();
-        }
-    }
-
     async fn open(
         &self,
         identity: Identity,

@@ -111,7 +111,6 @@ struct Look {
     id: String,
     phase: String,
     url: String,
-    start_time: Option<(i64, i32)>,
     page: Option<String>,
 }
 

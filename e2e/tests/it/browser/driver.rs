@@ -93,7 +93,9 @@ fn start_driver() -> (Child, u16) {
     let port = said
         .lines()
         .map_while(Result::ok)
-        .find_map(|line| line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok())
+        .find_map(|line| {
+            line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok()
+        })
         .expect("chromedriver says its port");
     (driver, port)
 }
