@@ -143,11 +143,13 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
         let repeat = period(welcome.report_period.as_ref(), Duration::from_secs(600));
         let mut full_reports = interval_at(Instant::now() + repeat, repeat);
         let mut seq = 0;
-        // Everything first. Before the engine has been listed there is nothing to say; then the first change says it all.
+        // Everything first, and after the controller's set, which is its first word: what is said then is said of that set.
+        // Before the engine has been listed there is nothing to say; then the first change says it all.
         let mut full_due = true;
+        let mut told = false;
         let mut heartbeat_seq = 0;
         loop {
-            if full_due && let Some(all) = self.reconciler.everything() {
+            if told && full_due && let Some(all) = self.reconciler.everything() {
                 full_due = false;
                 self.report(outbox, &mut seq, Fullness::Everything, all).await?;
             }
@@ -169,7 +171,13 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
                     send(outbox, wire::agent_message::Body::Inventory(inventory)).await?;
                 }
                 message = inbound.message() => match message {
-                    Ok(Some(message)) => self.message(outbox, message).await?,
+                    Ok(Some(message)) => {
+                        told |= matches!(
+                            message.body,
+                            Some(wire::controller_message::Body::Desired(_))
+                        );
+                        self.message(outbox, message).await?;
+                    }
                     Ok(None) => return Err(End::Closed),
                     Err(status) => return Err(End::Broken(status)),
                 },

@@ -56,6 +56,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("berth-e2e", &["berth-core", "berth-proto"]),
+    ("berth-bench", &["berth-proto"]),
     ("xtask", &[]),
 ];
 

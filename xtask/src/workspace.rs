@@ -67,5 +67,5 @@ pub(crate) fn build_console(release: bool) -> Result<()> {
 
 /// Everything as the tests build it, so that nothing is built twice with other features.
 pub(crate) fn build_everything() -> Result<()> {
-    shell::run(&mut cargo(&["build", "--workspace", "--exclude", CONSOLE, "--all-targets"]))
+    shell::run(&mut cargo(&["build", "--quiet", "--workspace", "--all-targets"]))
 }

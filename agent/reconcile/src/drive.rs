@@ -39,6 +39,9 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
             if workers.is_empty() && self.networks_due.swap(false, Ordering::Relaxed) {
                 self.remove_networks().await;
             }
+            if self.list_due.swap(false, Ordering::Relaxed) {
+                refresh_at = Instant::now();
+            }
             let wake_in = wake_at.map(|at| at.since(self.now()).max(Duration::from_millis(1)));
             // Every arm is cancel-safe: sleeps, a Notify, a JoinSet and a stream by reference. In this order, not by chance: the
             // list is due seldom, work that is done makes room for more, and the simulation can repeat a run.
@@ -87,6 +90,9 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         loop {
             let (work, _) = self.claim_work();
             if work.is_empty() {
+                if self.list_due.swap(false, Ordering::Relaxed) && self.refresh().await.is_ok() {
+                    continue;
+                }
                 self.remove_networks().await;
                 return;
             }

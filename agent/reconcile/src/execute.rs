@@ -25,6 +25,9 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
                 self.failed(id, &step, error).await;
             }
         }
+        if self.is_unsure(id) {
+            self.list_due.store(true, Ordering::Relaxed);
+        }
         self.release(id);
     }
 
@@ -206,7 +209,10 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
                 tracing::warn!(container.id = %id, ?step, error = %error, "step failed");
                 let now = self.now();
                 let desired = self.desired(id);
+                let unanswered = matches!(error, Error::Unavailable(_))
+                    && matches!(step, Step::Create(_) | Step::Start(_) | Step::Stop(_));
                 self.update(id, |_, memo| {
+                    memo.unsure |= unanswered;
                     let retry = fault.kind.is_retryable();
                     memo.attempts += 1;
                     memo.not_before = Some(now + plan::pause(memo.attempts));

@@ -35,6 +35,12 @@ fn phase(
     desired: &DesiredContainer,
     current: Option<&EngineContainer>,
 ) -> ObservedPhase {
+    // A call is under way, or its answer was lost: a creation or a start may have its effect yet. Who is told that nothing
+    // runs gives its GPU to somebody else; who is told that it is gone forgets it.
+    let unsure = s.memo.doing.is_some() || s.memo.unsure;
+    if desired.phase != DesiredPhase::Running && unsure {
+        return ObservedPhase::Stopping;
+    }
     if desired.phase == DesiredPhase::Removed {
         return if s.engine.is_empty() { ObservedPhase::Removed } else { ObservedPhase::Stopping };
     }

@@ -53,6 +53,8 @@ pub struct Memo {
     pub pull: Option<PullProgress>,
     /// What is being done at this moment.
     pub doing: Option<Step>,
+    /// The engine did not answer a call that may have had its effect: until the engine is listed, what is known is a guess.
+    pub unsure: bool,
 }
 
 /// What the engine said was missing.

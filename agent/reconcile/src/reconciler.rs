@@ -71,6 +71,8 @@ pub struct Reconciler<R, L> {
     changed: Notify,
     /// Containers went, and perhaps a network's last user with them.
     pub(crate) networks_due: AtomicBool,
+    /// A call was not answered: the engine knows better than we do.
+    pub(crate) list_due: AtomicBool,
     /// One pull of an image at a time; who waited tries to create first.
     pub(crate) pulls: tokio::sync::Mutex<BTreeMap<ImageRef, Arc<tokio::sync::Mutex<()>>>>,
 }
@@ -116,6 +118,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
             wake: Notify::new(),
             changed: Notify::new(),
             networks_due: AtomicBool::new(true),
+            list_due: AtomicBool::new(false),
             pulls: tokio::sync::Mutex::new(BTreeMap::new()),
         }
     }
@@ -226,6 +229,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         }
         inner.engine = Some(fresh);
         inner.up_since = up_since;
+        inner.made_sure(&versions);
         inner.mark_orphans(now);
         drop(inner);
         self.wake.notify_one();
@@ -341,6 +345,10 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         self.lock().memos.get(&id).is_some_and(|memo| memo.pulled)
     }
 
+    pub(crate) fn is_unsure(&self, id: ContainerId) -> bool {
+        self.lock().memos.get(&id).is_some_and(|memo| memo.unsure)
+    }
+
     pub(crate) fn is_busy(&self, id: ContainerId) -> bool {
         self.lock().busy.contains(&id)
     }
@@ -394,6 +402,17 @@ impl Inner {
         let wanted = self.content.set.iter().flat_map(|set| set.containers.keys());
         let there = self.engine.iter().flat_map(|engine| engine.keys());
         wanted.chain(there).copied().collect()
+    }
+
+    /// What was listed after the last thing we did to it is known again.
+    fn made_sure(&mut self, before: &BTreeMap<ContainerId, u64>) {
+        let Self { memos, versions, busy, dirty, .. } = self;
+        for (id, memo) in memos.iter_mut().filter(|(_, memo)| memo.unsure) {
+            if !busy.contains(id) && versions.get(id) == before.get(id) {
+                memo.unsure = false;
+                dirty.insert(*id);
+            }
+        }
     }
 
     fn mark_orphans(&mut self, now: Timestamp) {

@@ -52,6 +52,7 @@ impl ContainerService for Api {
                 containers::create(transaction, &actor, id, new, &rules)
             };
             let id = self.0.writer.apply(command).await?;
+            tracing::info!(container.id = %id, "container asked for");
             self.show(&caller, id)
         })
         .await
@@ -145,6 +146,7 @@ impl ContainerService for Api {
                 containers::delete(transaction, &actor, &selector)
             };
             self.0.writer.apply(command).await?;
+            tracing::info!("container deleted");
             Ok(v1::DeleteContainerResponse {})
         })
         .await

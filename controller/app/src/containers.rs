@@ -124,18 +124,13 @@ pub fn start(
     actor: &Actor,
     selector: &Selector,
 ) -> Result<ContainerId, Error> {
-    let mut container = Container::clone(find(transaction.state(), actor, selector)?);
-    refuse_deleted(&container)?;
-    if container.lease_ends_at <= transaction.now() {
-        return Err(Error::FailedPrecondition(Precondition::LeaseEnded));
-    }
-    if container.desired == DesiredPhase::Running {
-        // Running, on its way, or waiting: the wish is already there.
-        return Ok(container.id);
-    }
-    run_again(&mut container);
+    let mut container = startable(transaction, actor, selector)?;
     let id = container.id;
-    transaction.put_container(container);
+    // Running, on its way, or waiting: the wish is already there.
+    if container.desired != DesiredPhase::Running {
+        run_again(&mut container);
+        transaction.put_container(container);
+    }
     Ok(id)
 }
 
@@ -146,11 +141,7 @@ pub fn start_with_shell(
     actor: &Actor,
     selector: &Selector,
 ) -> Result<ContainerId, Error> {
-    let mut container = Container::clone(find(transaction.state(), actor, selector)?);
-    refuse_deleted(&container)?;
-    if container.lease_ends_at <= transaction.now() {
-        return Err(Error::FailedPrecondition(Precondition::LeaseEnded));
-    }
+    let mut container = startable(transaction, actor, selector)?;
     container.spec.command = vec!["sh".to_owned()];
     container.spec.tty = true;
     container.spec.stdin = true;
@@ -159,6 +150,19 @@ pub fn start_with_shell(
     let id = container.id;
     transaction.put_container(container);
     Ok(id)
+}
+
+fn startable(
+    transaction: &Transaction,
+    actor: &Actor,
+    selector: &Selector,
+) -> Result<Container, Error> {
+    let container = find(transaction.state(), actor, selector)?;
+    refuse_deleted(container)?;
+    if container.lease_ends_at <= transaction.now() {
+        return Err(Error::FailedPrecondition(Precondition::LeaseEnded));
+    }
+    Ok(Container::clone(container))
 }
 
 fn run_again(container: &mut Container) {
@@ -179,7 +183,6 @@ pub fn stop(
         container.desired = DesiredPhase::Stopped;
         container.stop_cause = Some(StopCause::ByUser);
         container.waiting = None;
-        settle_idle(&mut container);
         transaction.put_container(container);
     }
     Ok(id)
@@ -251,16 +254,8 @@ pub fn expire_leases(transaction: &mut Transaction, rules: &Rules) {
             container.desired = DesiredPhase::Stopped;
             container.stop_cause = Some(StopCause::LeaseEnded);
             container.waiting = None;
-            settle_idle(&mut container);
             transaction.put_container(container);
         }
-    }
-}
-
-/// Gives back what is set aside once the blade has said that nothing of it runs.
-pub(crate) fn settle_idle(container: &mut Container) {
-    if container.desired != DesiredPhase::Running && container.is_known_idle() {
-        container.admitted = false;
     }
 }
 

@@ -1,14 +1,14 @@
 //! What blades say, and what that leads to. Observed fields have one writer: this file.
 
 use berth_core::{
-    container::{Container, DesiredPhase, StopCause},
+    container::{Container, DesiredPhase, PortBinding, StopCause},
     fault::FaultKind,
     id::{ContainerId, NodeId},
     node::{Inventory, Liveness, Node},
     observed::{Observed, ObservedPhase},
 };
 
-use crate::{containers, transaction::Transaction};
+use crate::{state::State, transaction::Transaction};
 
 /// A program that ends sooner than this after its start ended "at once".
 const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(5);
@@ -17,6 +17,8 @@ const AT_ONCE: std::time::Duration = std::time::Duration::from_secs(5);
 #[derive(Debug, Clone)]
 pub struct Report {
     pub full: bool,
+    /// The generation that the blade held when it said this.
+    pub held: u64,
     pub reconciled_generation: u64,
     pub containers: Vec<(ContainerId, Observed)>,
     /// Ours by their labels, in no desired set. `None` when the report does not say.
@@ -60,11 +62,17 @@ pub fn report(transaction: &mut Transaction, id: NodeId, report: Report) {
         }
     });
     for (container, observed) in report.containers {
-        observe(transaction, id, container, &observed);
+        observe(transaction, id, report.held, container, &observed);
     }
 }
 
-fn observe(transaction: &mut Transaction, node: NodeId, id: ContainerId, observed: &Observed) {
+fn observe(
+    transaction: &mut Transaction,
+    node: NodeId,
+    held: u64,
+    id: ContainerId,
+    observed: &Observed,
+) {
     let Some(container) = transaction.state().containers.get(&id) else { return };
     if container.placement.as_ref().is_none_or(|placement| placement.node != node) {
         return;
@@ -92,7 +100,14 @@ fn observe(transaction: &mut Transaction, node: NodeId, id: ContainerId, observe
             | ObservedPhase::Removed => {}
         }
     }
-    containers::settle_idle(&mut container);
+    // What it says is an answer to the order to stop only if it had heard it: otherwise an earlier order to run may still be
+    // before it, and another would get the GPU that it is about to use.
+    if container.desired != DesiredPhase::Running
+        && container.is_known_idle()
+        && transaction.state().stopped_in(id).is_some_and(|generation| held >= generation)
+    {
+        container.admitted = false;
+    }
     transaction.put_container(container);
 }
 
@@ -109,14 +124,34 @@ fn failed(
             with_node(transaction, node, |node| {
                 node.excluded_ports.insert(port);
             });
-            container.incarnation += 1;
-            container.placement = None;
-            container.admitted = false;
-            container.observed = None;
+            // On the same blade: a try that is still under way there must not meet it running elsewhere. Where no port is left,
+            // the agent goes on trying this one.
+            if let Some(ports) = other_ports(transaction.state(), container)
+                && let Some(placement) = &mut container.placement
+            {
+                placement.ports = ports;
+                container.incarnation += 1;
+                container.observed = None;
+            }
         }
         _ if observed.retrying => {}
         _ => end(container, StopCause::Failed(fault.clone())),
     }
+}
+
+/// As many free ports of its blade, for the same guest ports.
+fn other_ports(state: &State, container: &Container) -> Option<Vec<PortBinding>> {
+    let placement = container.placement.as_ref()?;
+    let node = state.nodes.get(&placement.node)?;
+    let used = state.usage(placement.node).ports;
+    let inventory = &node.inventory;
+    let mut free = (inventory.ports.start..=inventory.ports.end).filter(|port| {
+        !used.contains(port)
+            && !inventory.foreign_ports.contains(port)
+            && !node.excluded_ports.contains(port)
+    });
+    let bind = |binding: &PortBinding| Some(PortBinding { host: free.next()?, ..*binding });
+    placement.ports.iter().map(bind).collect()
 }
 
 fn exited(observed: &Observed) -> StopCause {

@@ -18,6 +18,10 @@ pub(crate) fn place_waiting(transaction: &mut Transaction) {
         let mut container = Container::clone(&container);
         match decide(transaction.state(), &container) {
             Decision::Placed { placement, .. } => {
+                if container.placement.is_some() {
+                    // It was told to stay stopped until now: a new order, so that its blade's answer is one to this.
+                    container.restart_nonce += 1;
+                }
                 container.placement = Some(placement);
                 container.admitted = true;
                 container.waiting = None;

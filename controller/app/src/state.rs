@@ -41,6 +41,8 @@ pub struct State {
     /// First come, first served.
     waiting: OrdSet<(Timestamp, ContainerId)>,
     usage: OrdMap<NodeId, Arc<Usage>>,
+    /// The generation in which a container that still holds its place was told not to run.
+    stopped_in: OrdMap<ContainerId, u64>,
 }
 
 impl State {
@@ -63,6 +65,7 @@ impl State {
             lease_ends: OrdSet::new(),
             waiting: OrdSet::new(),
             usage: OrdMap::new(),
+            stopped_in: OrdMap::new(),
         };
         records.users.into_iter().for_each(|user| state.put_user(Arc::new(user)));
         records.sessions.into_iter().for_each(|session| state.put_session(Arc::new(session)));
@@ -73,6 +76,14 @@ impl State {
             state.nodes.insert(node.id, Arc::new(node));
         }
         for container in records.containers {
+            // In which it was is not stored; the latest is late enough.
+            if let Some((node, desired)) = desired_of(&container)
+                && container.admitted
+                && desired.phase != DesiredPhase::Running
+            {
+                let generation = state.nodes.get(&node).map_or(0, |node| node.desired_generation);
+                state.stopped_in.insert(container.id, generation);
+            }
             state.put_container(Arc::new(container));
         }
         state
@@ -131,6 +142,11 @@ impl State {
             .iter()
             .take_while(move |(ends_at, _)| *ends_at <= moment)
             .filter_map(|(_, id)| self.containers.get(id))
+    }
+
+    /// `None` for one that is told to run, or that holds no place.
+    pub(crate) fn stopped_in(&self, id: ContainerId) -> Option<u64> {
+        self.stopped_in.get(&id).copied()
     }
 
     pub fn usage(&self, node: NodeId) -> Usage {
@@ -200,8 +216,16 @@ impl State {
         self.containers.insert(id, container);
     }
 
+    pub(crate) fn set_stopped_in(&mut self, id: ContainerId, generation: Option<u64>) {
+        match generation {
+            Some(generation) => self.stopped_in.insert(id, generation),
+            None => self.stopped_in.remove(&id),
+        };
+    }
+
     pub(crate) fn remove_container(&mut self, id: ContainerId) {
         self.unindex(id);
+        self.stopped_in.remove(&id);
         self.containers.remove(&id);
     }
 

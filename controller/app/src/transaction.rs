@@ -5,7 +5,8 @@ use std::sync::Arc;
 use berth_core::{
     account::{Session, User},
     clock::Timestamp,
-    container::Container,
+    container::{Container, DesiredPhase},
+    desired::DesiredContainer,
     id::{ContainerId, NodeId, SessionId, UserId},
     join::JoinToken,
     node::Node,
@@ -124,12 +125,35 @@ impl Transaction {
         if before != after {
             self.stale.extend(before.iter().chain(&after).map(|(node, _)| *node));
         }
+        self.note_stop(before.as_ref(), after.as_ref(), &container);
         let gave_back = old.as_ref().is_some_and(|old| old.admitted && !container.admitted);
         let wants_place =
             container.is_waiting() && !old.as_ref().is_some_and(|old| old.is_waiting());
         self.room_appeared |= gave_back || wants_place;
         self.touched.containers.insert(container.id);
         self.state.put_container(Arc::new(container));
+    }
+
+    /// Remembers the generation by which its blade is told not to run it any more.
+    fn note_stop(
+        &mut self,
+        before: Option<&(NodeId, DesiredContainer)>,
+        after: Option<&(NodeId, DesiredContainer)>,
+        container: &Container,
+    ) {
+        let runs = |told: Option<&(NodeId, DesiredContainer)>| {
+            told.is_some_and(|(_, told)| told.phase == DesiredPhase::Running)
+        };
+        match after {
+            Some((node, _)) if container.admitted && !runs(after) => {
+                if runs(before) {
+                    let generation = self.state.nodes.get(node).map_or(0, |n| n.desired_generation);
+                    // `finish` makes one new generation of the whole batch.
+                    self.state.set_stopped_in(container.id, Some(generation + 1));
+                }
+            }
+            Some(_) | None => self.state.set_stopped_in(container.id, None),
+        }
     }
 
     pub fn remove_container(&mut self, id: ContainerId) {

@@ -76,6 +76,7 @@ impl Runner {
         hello: wire::Hello,
         session_id: String,
     ) -> Stop {
+        let epoch = self.handle.committed().state.epoch.to_string();
         let inventory = match convert::inventory_from_wire(hello.inventory.unwrap_or_default()) {
             Ok(inventory) => inventory,
             Err(error) => {
@@ -98,6 +99,9 @@ impl Runner {
         .await;
 
         let (reports, reporting) = self.reporter();
+        // What the agent held when it spoke: messages of a session arrive in their order.
+        let mut held =
+            if hello.cluster_epoch == epoch { hello.accepted_generation } else { 0 };
         let mut desired = Desired::default();
         let mut committed = self.handle.subscribe();
         let mut generation = None;
@@ -133,7 +137,7 @@ impl Runner {
                         self.registry.heard(self.node);
                         self.revive().await;
                         match message.body {
-                            Some(body) => self.message(body, &mut desired, &reports).await,
+                            Some(body) => self.message(body, &mut desired, &mut held, &reports).await,
                             // A kind of message that a newer agent knows: nothing is lost by not knowing it.
                             None => None,
                         }
@@ -159,7 +163,8 @@ impl Runner {
         &self,
         body: wire::agent_message::Body,
         desired: &mut Desired,
-        reports: &mpsc::Sender<wire::Observed>,
+        held: &mut u64,
+        reports: &mpsc::Sender<(u64, wire::Observed)>,
     ) -> Option<DesiredUpdate> {
         match body {
             // The greeting comes once; a second one changes nothing.
@@ -169,10 +174,15 @@ impl Runner {
                 self.send(wire::controller_message::Body::HeartbeatAck(ack)).await;
                 None
             }
-            wire::agent_message::Body::DesiredAck(ack) => self.acknowledge(&ack, desired),
+            wire::agent_message::Body::DesiredAck(ack) => {
+                if ack.refusal() == wire::Refusal::Unspecified {
+                    *held = ack.generation;
+                }
+                self.acknowledge(&ack, desired)
+            }
             wire::agent_message::Body::Observed(observed) => {
                 // A full queue makes the agent wait: its reports are coalesced there. The task ends after this sender.
-                drop(reports.send(observed).await);
+                drop(reports.send((*held, observed)).await);
                 None
             }
             wire::agent_message::Body::Inventory(inventory) => {
@@ -197,13 +207,13 @@ impl Runner {
     }
 
     /// Applies reports in their order, beside the conversation: a commit must not hold back the next desired set.
-    fn reporter(&self) -> (mpsc::Sender<wire::Observed>, tokio::task::JoinHandle<()>) {
-        let (sender, mut receiver) = mpsc::channel::<wire::Observed>(OUTBOX);
+    fn reporter(&self) -> (mpsc::Sender<(u64, wire::Observed)>, tokio::task::JoinHandle<()>) {
+        let (sender, mut receiver) = mpsc::channel::<(u64, wire::Observed)>(OUTBOX);
         let (node, handle, outbox) = (self.node, self.handle.clone(), self.outbox.clone());
         let task = tokio::spawn(async move {
-            while let Some(observed) = receiver.recv().await {
+            while let Some((held, observed)) = receiver.recv().await {
                 let seq = observed.seq;
-                let report = match report_from_wire(observed) {
+                let report = match report_from_wire(held, observed) {
                     Ok(report) => report,
                     Err(error) => {
                         tracing::warn!(node.id = %node, %error, "a report cannot be read");
@@ -303,7 +313,7 @@ impl Runner {
     }
 }
 
-fn report_from_wire(observed: wire::Observed) -> Result<Report, convert::Malformed> {
+fn report_from_wire(held: u64, observed: wire::Observed) -> Result<Report, convert::Malformed> {
     let mut containers = Vec::with_capacity(observed.containers.len());
     let mut orphans = 0;
     for container in observed.containers {
@@ -316,6 +326,7 @@ fn report_from_wire(observed: wire::Observed) -> Result<Report, convert::Malform
     let orphans = observed.full.then_some(orphans);
     Ok(Report {
         full: observed.full,
+        held,
         reconciled_generation: observed.reconciled_generation,
         containers,
         orphans,

@@ -1,6 +1,8 @@
 //! The benchmarks there are. Adding one is a line here and a module beside this one.
 
-use super::{Bench, web};
+use super::{Bench, launch, web};
 
-pub(crate) const BENCHES: &[Bench] =
-    &[Bench { name: "web", about: "what a browser fetches before the first page", run: web::run }];
+pub(crate) const BENCHES: &[Bench] = &[
+    Bench { name: "web", about: "what a browser fetches before the first page", run: web::run },
+    Bench { name: "launch", about: "creations beside the engine alone", run: launch::run },
+];

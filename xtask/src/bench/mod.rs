@@ -1,6 +1,7 @@
 //! Benchmarks: each prints a table and leaves `target/bench/NAME.json` for others to read.
 
 mod figure;
+mod launch;
 mod list;
 mod web;
 

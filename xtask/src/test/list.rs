@@ -1,7 +1,7 @@
 //! The suites, in the order in which they run: what fails fast comes first. Adding one is one line.
 
 use super::{
-    ansible, console, nextest, postgres, service,
+    ansible, console, nextest, service,
     suite::{Needs, Suite, Tally},
 };
 use crate::{deps, lint};
@@ -23,8 +23,9 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("clippy", Needs::Nothing, "lints", |_| Ok(Tally::of(lint::clippy()))),
     suite("console", Needs::Nothing, "the console: lints, build, size", |_| console::run()),
     suite("tests", Needs::Nothing, "units, crash schedules, simulation, stores", |_| nextest::ordinary()),
-    suite("postgresql", Needs::Servers, "the stores' conformance on PostgreSQL", |_| postgres::run()),
-    suite("docker", Needs::Servers, "the agent's runtime on a real engine", |_| nextest::engine()),
+    suite("postgresql", Needs::Servers, "the stores' conformance on PostgreSQL", |_| nextest::postgresql()),
+    suite("engine", Needs::Servers, "the agent on a real engine, killed at every point", |_| nextest::engine()),
+    suite("many-seeds", Needs::Time, "the simulation with 2000 seeds", |_| nextest::many_seeds()),
     suite("ansible", Needs::Servers, "roles and playbooks", |_| ansible::run()),
     suite("demo-up", Needs::Demo, "from a fresh clone to a running service", |_| service::up()),
     suite("service", Needs::Demo, "the walk over gRPC", |_| service::walk()),

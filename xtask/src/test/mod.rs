@@ -4,7 +4,6 @@ mod ansible;
 mod console;
 mod list;
 mod nextest;
-mod postgres;
 mod service;
 mod suite;
 

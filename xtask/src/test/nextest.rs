@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use super::suite::Tally;
 use crate::{lint, shell, workspace};
@@ -10,36 +10,48 @@ use crate::{lint, shell, workspace};
 /// Used where the machine has none.
 const CARGO_NEXTEST: &str = "0.9.143";
 
+/// The store's conformance on PostgreSQL starts a server by itself, but cannot install one.
+const POSTGRESQL: &str = "package(berth-store) & test(=postgresql)";
+
 /// Everything that needs nothing but cargo.
 pub(crate) fn ordinary() -> Result<Tally> {
-    run(&[], &[])
+    run("ci", &["--filterset", &format!("not ({POSTGRESQL})")], &[])
+}
+
+pub(crate) fn postgresql() -> Result<Tally> {
+    run("ci", &["--filterset", POSTGRESQL], &[])
 }
 
 /// Tests that speak to the engine; they say so by being ignored without one.
 pub(crate) fn engine() -> Result<Tally> {
-    let filter = "package(berth-docker) | package(berth-agent) | package(berth-inventory)";
-    ignored(filter, &[("BERTH_TEST_DOCKER", "1")])
+    ignored("not package(berth-e2e)", &[("BERTH_TEST_DOCKER", "1")])
 }
 
-/// Only what is ignored by default, out of a part of the workspace. The build is the one of all suites, since a build of
-/// one package alone would choose other features and begin anew.
+/// The ordinary run has 50 of them.
+pub(crate) fn many_seeds() -> Result<Tally> {
+    let filter = "package(berth-sim) & test(/^seeds::whatever/)";
+    run("long", &["--filterset", filter], &[("BERTH_SIM_SEEDS", "2000")])
+}
+
+/// Only what is ignored by default.
 pub(crate) fn ignored(filter: &str, environment: &[(&str, &str)]) -> Result<Tally> {
-    run(&["--run-ignored", "only", "--filterset", filter, "--no-tests", "fail"], environment)
+    run("ci", &["--run-ignored", "only", "--filterset", filter], environment)
 }
 
-fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Result<Tally> {
-    let report = workspace::built().join("nextest/ci/junit.xml");
+/// The build is the one of all suites, since a build of one package alone would choose other features and begin anew.
+fn run(profile: &str, arguments: &[&str], environment: &[(&str, &str)]) -> Result<Tally> {
+    let report = workspace::built().join(format!("nextest/{profile}/junit.xml"));
     // A report of an earlier run must not be counted.
     let _ = fs::remove_file(&report);
     let mut command = shell::command(
         program()?,
-        &["nextest", "run", "--workspace", "--exclude", workspace::CONSOLE, "--profile", "ci"],
+        &["nextest", "run", "--workspace", "--profile", profile, "--no-tests", "fail"],
     );
     command.current_dir(workspace::root()).args(arguments).envs(environment.iter().copied());
     let outcome = shell::run(&mut command);
     let Ok(text) = fs::read_to_string(&report) else {
         outcome?;
-        anyhow::bail!("nextest left no report at {}", report.display());
+        bail!("nextest left no report at {}", report.display());
     };
     let tally = count(&text).context("nextest's report cannot be read")?;
     if tally.failed == 0 {

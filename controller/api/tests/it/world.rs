@@ -205,6 +205,7 @@ impl World {
                 let containers = vec![(id, observed)];
                 let report = observe::Report {
                     full: false,
+                    held: u64::MAX,
                     reconciled_generation: 1,
                     containers,
                     orphans: None,
@@ -225,6 +226,7 @@ impl World {
                 let containers = vec![(id, observed)];
                 let report = observe::Report {
                     full: false,
+                    held: u64::MAX,
                     reconciled_generation: 2,
                     containers,
                     orphans: None,

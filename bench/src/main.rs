@@ -1,0 +1,79 @@
+//! Benchmarks that need the real parts: started by `cargo xtask bench`, which prints what comes out here.
+
+mod burst;
+mod engine;
+mod figure;
+mod house;
+mod launch;
+mod person;
+mod recorder;
+mod statistics;
+
+use std::{io::Write as _, path::PathBuf, process::ExitCode};
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Parser, Subcommand};
+
+/// Measures Berth beside the engine that it works on. Figures go to standard output as JSON, the rest to standard error.
+#[derive(Parser)]
+struct Arguments {
+    #[command(subcommand)]
+    bench: Bench,
+}
+
+#[derive(Subcommand)]
+enum Bench {
+    /// Creations, one at a time and forty at once, and the memory of controller and agent
+    Launch {
+        /// For everything that is written; made anew
+        #[arg(long)]
+        folder: PathBuf,
+        /// Where berth-controller and berth-agent are
+        #[arg(long)]
+        programs: PathBuf,
+        /// An image with a program that runs on, and listens on 8080
+        #[arg(long)]
+        image: String,
+        #[arg(long, default_value = "/var/run/docker.sock")]
+        socket: PathBuf,
+        /// Pairs of launches
+        #[arg(long, default_value_t = 300)]
+        rounds: usize,
+        /// Pairs of forty launches at once
+        #[arg(long, default_value_t = 6)]
+        bursts: usize,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(format_args!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let figures = runtime.block_on(async {
+        let Bench::Launch { folder, programs, image, socket, rounds, bursts } = arguments.bench;
+        let options = launch::Options { folder, programs, socket, image, rounds, bursts };
+        // Dropping the benchmark ends its programs and takes away their containers.
+        tokio::select! {
+            figures = Box::pin(launch::run(&options)) => figures,
+            interrupted = tokio::signal::ctrl_c() => {
+                interrupted?;
+                bail!("interrupted")
+            }
+        }
+    })?;
+    let text = serde_json::to_string(&figures)?;
+    writeln!(std::io::stdout(), "{text}").context("nobody reads the figures")
+}
+
+/// For a person who waits. Standard error may be closed, and then nobody does.
+fn say(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "    {text}");
+}
