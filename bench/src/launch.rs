@@ -169,15 +169,15 @@ async fn templates(
     bodies: &Bodies,
 ) -> Result<Templates> {
     let mut burst = Vec::new();
-    for (number, person) in people.iter_mut().enumerate() {
+    for person in people.iter_mut() {
         // Stays, and with it the person's network.
         let name = "anchor".to_owned();
         launch(person, requests.burst(name.clone())).await?;
-        burst.push(bodies.with_hostname(&format!("person{number}-{name}"))?);
+        burst.push(bodies.last_called(&name)?);
     }
     let first = people.first_mut().context("there are people")?;
     launch(first, requests.pair("sample".to_owned())).await?;
-    let pair = bodies.with_hostname("person0-sample")?;
+    let pair = bodies.last_called("sample")?;
     first.remove(&["sample".to_owned()]).await?;
     Ok(Templates { pair, burst })
 }

@@ -21,11 +21,14 @@ use tokio::{
 pub(crate) struct Bodies(Arc<Mutex<Vec<Value>>>);
 
 impl Bodies {
-    /// The last creation whose hostname is this one.
-    pub(crate) fn with_hostname(&self, hostname: &str) -> Result<Value> {
+    /// The latest creation with this hostname.
+    pub(crate) fn last_called(&self, hostname: &str) -> Result<Value> {
         let bodies = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let found = bodies.iter().rev().find(|body| body["Hostname"] == hostname).cloned();
-        found.with_context(|| format!("the agent never asked the engine for {hostname}"))
+        found.with_context(|| {
+            let others: Vec<&Value> = bodies.iter().map(|body| &body["Hostname"]).collect();
+            format!("the agent never asked the engine for {hostname}, but for {others:?}")
+        })
     }
 
     fn push(&self, body: Value) {

@@ -120,7 +120,10 @@ fn verdict(error: &anyhow::Error) -> (String, u8) {
     if error.is::<NotSignedIn>() {
         return (error.to_string(), 3);
     }
-    let Some(status) = error.downcast_ref::<Status>() else { return (format!("{error:#}"), 1) };
+    let Some(status) = error.downcast_ref::<Status>() else {
+        let code = if error.chain().any(|cause| is_network(cause)) { 6 } else { 1 };
+        return (format!("{error:#}"), code);
+    };
     let code = match status.code() {
         Code::Unauthenticated => 3,
         Code::NotFound => 4,
@@ -129,8 +132,32 @@ fn verdict(error: &anyhow::Error) -> (String, u8) {
     };
     // A message of the service's own is a sentence for people; one of the transport's is not.
     let sentence = match (status.code(), status.details().is_empty()) {
-        (Code::Unavailable, true) => text::unreachable().to_owned(),
+        (Code::Unavailable, true) => unreachable(status),
         _ => output::printable(status.message()),
     };
     (sentence, code)
+}
+
+fn is_network(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{
+        ConnectionRefused, ConnectionReset, HostUnreachable, NetworkUnreachable, TimedOut,
+    };
+    cause.downcast_ref::<std::io::Error>().is_some_and(|error| {
+        matches!(
+            error.kind(),
+            ConnectionRefused | ConnectionReset | HostUnreachable | NetworkUnreachable | TimedOut
+        )
+    })
+}
+
+/// With the innermost cause: "connection refused" and "unknown issuer" ask for different things.
+fn unreachable(status: &Status) -> String {
+    let mut cause = std::error::Error::source(status);
+    while let Some(inner) = cause.and_then(|cause| cause.source()) {
+        cause = Some(inner);
+    }
+    match cause {
+        Some(cause) => format!("{}: {cause}", text::unreachable()),
+        None => text::unreachable().to_owned(),
+    }
 }

@@ -48,6 +48,8 @@ const GRACE: Duration = Duration::from_secs(3);
 const SLOW: Duration = Duration::from_secs(10);
 /// Half-dead browsers are noticed within half a minute.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// A program that watches for a whole class does so over one connection.
+const STREAMS: u32 = 1000;
 /// No header of ours, and no cookie of a browser that knows only us, comes near.
 const HEADERS_MAXIMUM: u32 = 32 << 10;
 
@@ -201,6 +203,7 @@ impl House {
             .timer(TokioTimer::new())
             .keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(SLOW)
+            .max_concurrent_streams(STREAMS)
             .max_header_list_size(HEADERS_MAXIMUM);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         essential.spawn(async move {

@@ -143,6 +143,11 @@ pub struct Container {
     #[serde(skip)]
     pub waiting: Option<Explanation>,
 
+    /// The commit that changed it last; not stored, since after a start it is the last one of all. For those who are told of
+    /// it on two ways, to know which is newer.
+    #[serde(skip)]
+    pub revision: u64,
+
     /// What its blade last said of this incarnation.
     pub observed: Option<Observed>,
 }

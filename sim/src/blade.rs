@@ -39,7 +39,7 @@ use crate::{
 
 /// The first blade is large and has GPUs, the last is small and has none.
 const SIZES: [(u32, u8); 3] = [(9_000, 2), (5_000, 1), (3_000, 0)];
-const PORTS: PortRange = PortRange { start: 20_000, end: 20_119 };
+const PORTS: PortRange = PortRange { start: 20_000, end: 20_149 };
 
 pub(crate) type Agent = Reconciler<Engine, Engine>;
 
@@ -123,16 +123,15 @@ impl Blade {
         self.ledger_failures.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Another process takes a port; nobody is told until the agent looks.
-    pub(crate) fn hold_port(&self) -> u16 {
-        let offset = u16::try_from(self.chance.between(0, 119)).unwrap_or(0);
-        let port = PORTS.start + offset;
-        let free = self.running().iter().all(|(_, spec)| spec.ports.iter().all(|p| p.host != port));
-        if free {
+    /// Other processes take ports; nobody is told until the agent looks.
+    pub(crate) fn hold_ports(&self) {
+        let used: BTreeSet<u16> =
+            self.running().iter().flat_map(|(_, spec)| &spec.ports).map(|port| port.host).collect();
+        let first = u16::try_from(self.chance.between(0, 100)).unwrap_or(0);
+        for port in (PORTS.start + first..=PORTS.end).filter(|port| !used.contains(port)).take(15) {
             lock(&self.foreign_ports).insert(port);
             self.machine.hold_port(port);
         }
-        port
     }
 
     pub(crate) fn reboot(&self) {

@@ -134,8 +134,8 @@ impl Faults {
             70..80 => blade.set_trouble(self.chance.between(0, 1) * 60),
             80..84 => {
                 if self.incarnations {
-                    let port = blade.hold_port();
-                    tracing::info!(target: "berth_sim", blade = blade.name, port, "a foreign process takes a port");
+                    blade.hold_ports();
+                    tracing::info!(target: "berth_sim", blade = blade.name, "foreign processes take ports");
                 }
             }
             _ => {

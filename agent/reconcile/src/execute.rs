@@ -102,7 +102,11 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
     /// Asks the engine about one container.
     pub(crate) async fn look(&self, id: ContainerId, engine_id: &EngineId) -> Result<(), Error> {
         let found = self.runtime.inspect(engine_id).await?;
-        self.update(id, |engine, _| {
+        self.update(id, |engine, memo| {
+            let before = engine.iter().find(|container| &container.id == engine_id);
+            if before != found.as_ref() {
+                memo.answered_late();
+            }
             engine.retain(|container| &container.id != engine_id);
             engine.extend(found);
         });

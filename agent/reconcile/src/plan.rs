@@ -64,6 +64,18 @@ pub enum Need {
     Network,
 }
 
+impl Memo {
+    /// The engine shows something new of a container whose last call was not answered: the call had its effect, and was no
+    /// failure.
+    pub(crate) fn answered_late(&mut self) {
+        if std::mem::take(&mut self.unsure) {
+            self.fault = None;
+            self.not_before = None;
+            self.attempts = 0;
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     CreateNetwork(UserId),
@@ -220,6 +232,7 @@ fn running(
         EngineState::Removing => Next::step(Step::Remove(current.id.clone())),
         EngineState::Created => match begun {
             None if ordered_anew => begin(Timestamp::default()),
+            Some(begun) if begun.nonce < desired.restart_nonce => begin(Timestamp::default()),
             _ => start(),
         },
         EngineState::Running { started_at } => match begun {
@@ -231,6 +244,12 @@ fn running(
             None => Next::done(),
         },
         EngineState::Exited { started_at, .. } => match begun {
+            // Another order meanwhile, while it does not run: one start carries out both.
+            Some(begun)
+                if begun.started_before == *started_at && begun.nonce < desired.restart_nonce =>
+            {
+                begin(*started_at)
+            }
             Some(begun) if begun.started_before == *started_at => start(),
             Some(begun) => Next::step(Step::FinishRestart { nonce: begun.nonce }),
             None if ordered_anew => begin(*started_at),

@@ -225,6 +225,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
                 };
             } else if old.get(&id) != fresh.get(&id) {
                 inner.dirty.insert(id);
+                inner.memos.entry(id).or_default().answered_late();
             }
         }
         inner.engine = Some(fresh);

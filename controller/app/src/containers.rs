@@ -104,6 +104,7 @@ fn draft(id: ContainerId, owner: UserId, new: NewContainer, now: Timestamp) -> C
         placement: None,
         admitted: false,
         waiting: None,
+        revision: 0,
         observed: None,
     }
 }

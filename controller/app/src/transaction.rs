@@ -115,7 +115,7 @@ impl Transaction {
         self.state.nodes.remove(&id);
     }
 
-    pub fn put_container(&mut self, container: Container) {
+    pub fn put_container(&mut self, mut container: Container) {
         let old = self.state.containers.get(&container.id).cloned();
         if old.as_deref() == Some(&container) {
             return;
@@ -130,6 +130,7 @@ impl Transaction {
         let wants_place =
             container.is_waiting() && !old.as_ref().is_some_and(|old| old.is_waiting());
         self.room_appeared |= gave_back || wants_place;
+        container.revision = self.state.revision + 1;
         self.touched.containers.insert(container.id);
         self.state.put_container(Arc::new(container));
     }
@@ -165,7 +166,8 @@ impl Transaction {
     }
 
     /// The reasons that are shown to those who wait; not a stored change.
-    pub(crate) fn explain_waiting(&mut self, container: Container) {
+    pub(crate) fn explain_waiting(&mut self, mut container: Container) {
+        container.revision = self.state.revision + 1;
         self.touched.shown_containers.insert(container.id);
         self.state.put_container(Arc::new(container));
     }

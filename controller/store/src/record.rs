@@ -77,6 +77,6 @@ impl Record for Container {
     }
 
     fn at_rest(&self) -> Self {
-        Self { waiting: None, ..self.clone() }
+        Self { waiting: None, revision: 0, ..self.clone() }
     }
 }

@@ -103,8 +103,8 @@ pub fn container(view: View<'_>) -> v1::Container {
                 total_bytes: pull.total_bytes,
             }),
         guest_ports: spec.guest_ports.iter().copied().map(u32::from).collect(),
-        // Every order to make or to start it anew raises one of the two, and neither ever falls.
-        generation: u64::from(container.incarnation) + container.restart_nonce,
+        // Of two answers about the same container the one with the higher number is newer.
+        generation: container.revision,
     }
 }
 

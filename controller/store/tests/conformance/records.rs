@@ -66,6 +66,7 @@ pub(crate) fn plain_container(number: u128) -> Container {
         placement: None,
         admitted: false,
         waiting: None,
+        revision: 0,
         observed: None,
     }
 }
@@ -195,6 +196,7 @@ pub(crate) fn container() -> impl Strategy<Value = Container> {
             placement,
             admitted,
             waiting: None,
+            revision: 0,
             observed,
         }
     })

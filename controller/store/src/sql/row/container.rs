@@ -65,6 +65,8 @@ impl Row for Model {
             admitted,
             waiting: _,
             observed,
+            // Worked out anew after a start.
+            revision: _,
         } = container;
         Self {
             id: id.to_string(),
@@ -117,6 +119,7 @@ impl Row for Model {
             placement,
             admitted: self.admitted,
             waiting: None,
+            revision: 0,
             observed,
         })
     }
