@@ -59,6 +59,7 @@ pub(crate) struct Templates {
 }
 
 pub(crate) struct Bench {
+    pub(crate) administrator: Administrator,
     pub(crate) people: Vec<Person>,
     pub(crate) templates: Templates,
     pub(crate) socket: PathBuf,
@@ -75,6 +76,11 @@ pub(crate) struct Requests {
 impl Requests {
     fn pair(&self, name: String) -> CreateContainerRequest {
         self.request(name, PAIR_CPU_MILLIS, 64 * MIB)
+    }
+
+    /// Of all of a burst.
+    pub(crate) fn burst_needs(&self) -> u32 {
+        u32::try_from(BURST).unwrap_or(u32::MAX).saturating_mul(self.burst_cpu_millis)
     }
 
     pub(crate) fn burst(&self, name: String) -> CreateContainerRequest {
@@ -151,7 +157,7 @@ async fn prepare(house: &mut House, options: &Options) -> Result<(Bench, Channel
     house.start_agent()?;
     administrator.ready_node().await?;
     let socket = options.socket.clone();
-    let bench = Bench { people, templates, socket, requests, ports: ENGINE_PORTS.0 };
+    let bench = Bench { administrator, people, templates, socket, requests, ports: ENGINE_PORTS.0 };
     Ok((bench, channel))
 }
 

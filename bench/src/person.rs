@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 use berth_proto::v1::{
-    CreateJoinTokenRequest, DeleteContainerRequest, ListNodesRequest, Liveness, Node, Phase,
-    SignInRequest, WatchContainersRequest, auth_service_client::AuthServiceClient,
+    Capacity, CreateJoinTokenRequest, DeleteContainerRequest, ListNodesRequest, Liveness, Node,
+    Phase, SignInRequest, WatchContainersRequest, auth_service_client::AuthServiceClient,
     container_service_client::ContainerServiceClient, node_service_client::NodeServiceClient,
 };
 use tokio::sync::mpsc;
@@ -69,6 +69,23 @@ impl Administrator {
     pub(crate) async fn join_string(&mut self) -> Result<String> {
         let answer = self.nodes.create_join_token(CreateJoinTokenRequest::default()).await?;
         Ok(answer.into_inner().join_string)
+    }
+
+    /// Waits until the blade has room: what others had there is taken for used until the agent looks again.
+    pub(crate) async fn until_there_is_room(&mut self, cpu_millis: u32) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let node = self.ready_node().await?;
+            let millis = |capacity: Option<Capacity>| capacity.map_or(0, |it| it.cpu_millis);
+            let free = millis(node.offered).saturating_sub(millis(node.used));
+            if free >= cpu_millis {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                bail!("the blade has room for {free} thousandths of a core, not {cpu_millis}");
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// The only blade, when it takes containers.

@@ -121,7 +121,7 @@ fn verdict(error: &anyhow::Error) -> (String, u8) {
         return (error.to_string(), 3);
     }
     let Some(status) = error.downcast_ref::<Status>() else {
-        let code = if error.chain().any(|cause| is_network(cause)) { 6 } else { 1 };
+        let code = if error.chain().any(is_network) { 6 } else { 1 };
         return (format!("{error:#}"), code);
     };
     let code = match status.code() {

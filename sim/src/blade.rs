@@ -134,6 +134,10 @@ impl Blade {
         }
     }
 
+    pub(crate) fn is_foreign(&self, port: u16) -> bool {
+        lock(&self.foreign_ports).contains(&port)
+    }
+
     pub(crate) fn reboot(&self) {
         self.machine.reboot();
         self.booted_at.store(self.clock.now().0, Ordering::SeqCst);

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use berth_app::state::State;
 use berth_core::{
     container::{Container, DesiredPhase},
+    fault::{Fault, FaultKind},
     id::{ContainerId, NodeId, UserId},
     node::Liveness,
 };
@@ -28,7 +29,9 @@ pub(crate) fn unsettled(world: &World) -> Vec<String> {
     }
     for row in state.containers.values() {
         let here = row.placement.as_ref().and_then(|p| engines.remove(&(p.node, row.id)));
-        open.extend(row_open(state, row, &here.unwrap_or_default()));
+        if !is_kept_from_starting(world, row) {
+            open.extend(row_open(state, row, &here.unwrap_or_default()));
+        }
     }
     if !put_back {
         // What is left has no row, or its row is of another blade.
@@ -64,6 +67,20 @@ fn row_open(state: &State, row: &Container, engine: &[EngineContainer]) -> Optio
             (_, _) => Some(format!("has more than one: {id} {engine:?}")),
         },
     }
+}
+
+/// It ran before, and what it wrote is there: it waits for its own port, which a foreign process has taken meanwhile.
+fn is_kept_from_starting(world: &World, row: &Container) -> bool {
+    let Some(observed) = row.current_observed() else { return false };
+    let Some(Fault { kind: FaultKind::PortInUse { port }, .. }) = &observed.fault else {
+        return false;
+    };
+    let node = row.placement.as_ref().map(|placement| placement.node);
+    row.admitted
+        && row.desired == DesiredPhase::Running
+        && observed.retrying
+        && observed.started_at.is_some()
+        && world.blades.iter().any(|blade| Some(blade.node) == node && blade.is_foreign(*port))
 }
 
 fn waits_in_vain(state: &State, row: &Container) -> bool {

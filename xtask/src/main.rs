@@ -1,6 +1,5 @@
 //! `cargo xtask`: checks, demo, tests and benchmarks. Only this program knows how to bring a fresh machine to the point
 //! where they run; what they do when it is there belongs to the crates themselves and to `berth-e2e`.
-#![allow(clippy::print_stdout, reason = "a command line speaks on standard output")]
 
 mod bench;
 mod demo;

@@ -18,7 +18,15 @@ pub(crate) fn note(text: impl std::fmt::Display) {
 }
 
 pub(crate) fn blank() {
-    println!();
+    plain("");
+}
+
+/// Without a mark: the last line of a test run, for other programs.
+pub(crate) fn plain(text: impl std::fmt::Display) {
+    // Who no longer listens does not stop what is being done.
+    let _ = writeln!(std::io::stdout(), "{text}");
+    // What follows is often another program's output: keep the order.
+    let _ = std::io::stdout().flush();
 }
 
 /// The last word of a command that could not go on.
@@ -41,10 +49,8 @@ pub(crate) fn seconds(time: Duration) -> String {
 
 fn line(mark: &str, colour: &str, text: &dyn std::fmt::Display) {
     if std::io::stdout().is_terminal() {
-        println!("\x1b[{colour}m{mark}\x1b[0m {text}");
+        plain(format_args!("\x1b[{colour}m{mark}\x1b[0m {text}"));
     } else {
-        println!("{mark} {text}");
+        plain(format_args!("{mark} {text}"));
     }
-    // What follows is often another program's output: keep the order.
-    let _ = std::io::stdout().flush();
 }

@@ -90,7 +90,10 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
 
     async fn remove(&self, id: ContainerId, engine_id: &EngineId) -> Result<(), Error> {
         if self.options.planted == Some(PlantedFault::ForgetBeforeRemove) {
-            self.update(id, |engine, _| engine.retain(|container| &container.id != engine_id));
+            self.update(id, |engine, memo| {
+                engine.retain(|container| &container.id != engine_id);
+                memo.doing = None;
+            });
         }
         self.runtime.remove(engine_id).await?;
         point::reached("removed");

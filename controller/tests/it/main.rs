@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod process;
+
 use std::{net::SocketAddr, path::Path, time::Duration};
 
 use berth_controller::{

@@ -56,12 +56,12 @@ pub(crate) fn NodeRow(
         });
     };
     view! {
-        <tr>
-            <th scope="row">
+        <tr role="row">
+            <th scope="row" role="rowheader">
                 <span class="node-name">{name}</span>
                 <code class="muted">{address}</code>
             </th>
-            <td>
+            <td role="cell">
                 <LivenessBadge liveness />
                 <Show when=move || cordoned.get()>
                     <span class="pill wait">{text::cordoned}</span>
@@ -76,21 +76,21 @@ pub(crate) fn NodeRow(
                 </ul>
                 {move || refused.get().map(|error| view! { <Failure error=Signal::stored(error) /> })}
             </td>
-            <td class="figures">{move || node().with(|n| n.containers)}</td>
-            <td>
+            <td role="cell" class="figures">{move || node().with(|n| n.containers)}</td>
+            <td role="cell">
                 <Bar
                     label=text::cpu
                     figures=capacity(|c| c.cpu_millis.into())
                     words=|millis| cores(u32::try_from(millis).unwrap_or(u32::MAX))
                 />
             </td>
-            <td><Bar label=text::memory figures=capacity(|c| c.memory_bytes) words=bytes /></td>
-            <td>
+            <td role="cell"><Bar label=text::memory figures=capacity(|c| c.memory_bytes) words=bytes /></td>
+            <td role="cell">
                 <ul class="gpus">
                     {move || gpus.get().into_iter().map(|gpu| view! { <GpuCell gpu /> }).collect_view()}
                 </ul>
             </td>
-            <td>
+            <td role="cell">
                 <div class="acts end">
                     <button
                         type="button"

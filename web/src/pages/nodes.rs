@@ -66,20 +66,21 @@ fn Blades() -> impl IntoView {
             </div>
         </Show>
         <Show when=move || count.get() != 0>
+            // The roles are said because styles turn the table into cards on a phone, and browsers then forget them.
             <div class="table-box" role="region" aria-label=text::blades tabindex="0">
-                <table>
-                    <thead>
-                        <tr>
-                            <th scope="col">{text::blade}</th>
-                            <th scope="col">{text::state}</th>
-                            <th scope="col">{text::containers}</th>
-                            <th scope="col">{text::cpu}</th>
-                            <th scope="col">{text::memory}</th>
-                            <th scope="col">"GPU"</th>
-                            <th scope="col"><span class="unseen">{text::actions}</span></th>
+                <table role="table">
+                    <thead role="rowgroup">
+                        <tr role="row">
+                            <th scope="col" role="columnheader">{text::blade}</th>
+                            <th scope="col" role="columnheader">{text::state}</th>
+                            <th scope="col" role="columnheader">{text::containers}</th>
+                            <th scope="col" role="columnheader">{text::cpu}</th>
+                            <th scope="col" role="columnheader">{text::memory}</th>
+                            <th scope="col" role="columnheader">"GPU"</th>
+                            <th scope="col" role="columnheader"><span class="unseen">{text::actions}</span></th>
                         </tr>
                     </thead>
-                    <tbody>
+                    <tbody role="rowgroup">
                         <For each=move || feed.all.entries() key=|e| e.key.clone() let:entry>
                             <NodeRow node=entry.value all=feed.all leaving />
                         </For>

@@ -126,7 +126,7 @@ fn report(results: &[(&Suite, Tally, Duration)], total: Duration) -> Result<()> 
         say::note(format_args!("{:<14} {:>14}   {tally}", suite.name, say::seconds(*time)));
     }
     say::note(format_args!("{:<14} {:>14}", "in all", say::seconds(total)));
-    println!("{sum}");
+    say::plain(sum);
     if sum.failed > 0 {
         // The last line is the sum; what failed was said above.
         std::process::exit(1);

@@ -1,0 +1,479 @@
+//! What happens in a round, and what must be so after it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use berth_agent::ledger::LedgerFile;
+use berth_app::ports::{ChangeSet, Changes, LocalAccounts as _, Records, Store as _};
+use berth_core::id::{ClusterId, Epoch};
+use berth_proto::v1::{Container, CreateContainerRequest, Phase};
+use berth_store::SqlStore;
+use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
+use tokio::process::Child;
+use uuid::Uuid;
+
+use crate::{
+    api::{Api, PATIENCE},
+    cluster::{ADMINISTRATOR, Cluster, PASSWORD, PEOPLE, ended, kill},
+    engine::{self, Found, IMAGE},
+    registry::Registry,
+};
+
+/// Every point in the agent that has a name.
+pub(crate) const POINTS: [&str; 9] = [
+    "network-created",
+    "created",
+    "started",
+    "pulled",
+    "restart-begun",
+    "stopped",
+    "removed",
+    "before-ledger",
+    "after-ledger",
+];
+
+/// Ends when it is told to, and not before.
+const PROGRAM: &str = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done";
+/// Has a container only while the network's point is tried.
+const RARE: usize = 3;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Runs,
+    Stopped,
+}
+
+pub(crate) struct Rounds {
+    random: StdRng,
+    people: Vec<Api>,
+    administrator: Api,
+    registry: Registry,
+    controller: Option<Child>,
+    agent: Option<Child>,
+    /// What everybody wants, by owner and name.
+    wishes: BTreeMap<(usize, String), Wish>,
+    /// Of this round.
+    touched: BTreeSet<(usize, String)>,
+    started_at: BTreeMap<String, String>,
+    made: u32,
+    // Last: it purges when everything else is gone.
+    cluster: Cluster,
+}
+
+impl Rounds {
+    pub(crate) async fn begin(seed: u64, planted: Option<&'static str>) -> Self {
+        let tar = engine::busybox();
+        engine::import(&tar);
+        let registry = Registry::serve(tar).await;
+        let mut cluster = Cluster::new(planted);
+        cluster.add_accounts();
+        let controller = cluster.start_controller();
+        let ca = cluster.authority();
+        let administrator = Api::sign_in(cluster.api, &ca, ADMINISTRATOR, PASSWORD).await;
+        let mut people = Vec::new();
+        for account in PEOPLE {
+            people.push(Api::sign_in(cluster.api, &ca, account, PASSWORD).await);
+        }
+        cluster.join(&administrator.join_string().await);
+        let agent = cluster.start_agent(None);
+        let mut rounds = Self {
+            random: StdRng::seed_from_u64(seed),
+            people,
+            administrator,
+            registry,
+            controller: Some(controller),
+            agent: Some(agent),
+            wishes: BTreeMap::new(),
+            touched: BTreeSet::new(),
+            started_at: BTreeMap::new(),
+            made: 0,
+            cluster,
+        };
+        // Some are there from the beginning, and nobody asks anything of them.
+        for owner in 0..2 {
+            rounds.lend(owner, IMAGE.to_owned()).await;
+        }
+        rounds.settle().await;
+        rounds.remember();
+        rounds
+    }
+
+    // === what people do ===
+
+    fn request(&mut self, image: String) -> CreateContainerRequest {
+        self.made += 1;
+        CreateContainerRequest {
+            name: format!("c{}", self.made),
+            image,
+            command: ["sh", "-c", PROGRAM].map(ToOwned::to_owned).to_vec(),
+            guest_ports: vec![80],
+            cpu_millis: 10,
+            memory_bytes: 16 << 20,
+            request_id: Uuid::from_u128(self.random.random()).to_string(),
+            ..CreateContainerRequest::default()
+        }
+    }
+
+    async fn lend(&mut self, owner: usize, image: String) -> String {
+        let request = self.request(image);
+        let name = request.name.clone();
+        self.people[owner].create(request).await;
+        self.wish(owner, &name, Some(Wish::Runs));
+        name
+    }
+
+    fn wish(&mut self, owner: usize, name: &str, wish: Option<Wish>) {
+        let key = (owner, name.to_owned());
+        self.touched.insert(key.clone());
+        match wish {
+            Some(wish) => self.wishes.insert(key, wish),
+            None => self.wishes.remove(&key),
+        };
+    }
+
+    async fn give_back(&mut self, owner: usize, name: &str) {
+        self.people[owner].delete(name).await;
+        self.wish(owner, name, None);
+    }
+
+    pub(crate) async fn lend_one(&mut self) {
+        self.lend(0, IMAGE.to_owned()).await;
+        self.settle().await;
+    }
+
+    // === rounds ===
+
+    /// The agent dies at `point`; what leads it there is asked for after its start.
+    pub(crate) async fn killed_at(&mut self, point: &'static str) {
+        let prepared = match point {
+            "stopped" | "removed" | "restart-begun" => {
+                let name = self.lend(2, IMAGE.to_owned()).await;
+                self.settle().await;
+                Some(name)
+            }
+            _ => None,
+        };
+        self.restart_agent(Some(point)).await;
+        let before = self.cluster.agent_log().matches("BERTH_DIE_AT reached").count();
+        match (point, &prepared) {
+            ("network-created", _) => {
+                self.lend(RARE, IMAGE.to_owned()).await;
+            }
+            ("pulled", _) => {
+                let image = format!("127.0.0.1:{}/chaos:{}", self.registry.port, self.made);
+                self.lend(1, image).await;
+            }
+            ("restart-begun", Some(name)) => {
+                self.people[2].restart(name).await;
+                self.wish(2, name, Some(Wish::Runs));
+            }
+            ("stopped", Some(name)) => {
+                self.people[2].stop(name).await;
+                self.wish(2, name, Some(Wish::Stopped));
+            }
+            ("removed", Some(name)) => self.give_back(2, name).await,
+            _ => {
+                self.lend(2, IMAGE.to_owned()).await;
+            }
+        }
+        let mut agent = self.agent.take().expect("it was started");
+        ended(&mut agent).await;
+        let log = self.cluster.agent_log();
+        let said = format!("BERTH_DIE_AT reached: {point}");
+        assert!(
+            log.matches("BERTH_DIE_AT reached").count() > before && log.contains(&said),
+            "the point {point:?} was not reached"
+        );
+        self.agent = Some(self.cluster.start_agent(None));
+        self.settle().await;
+        // Its network goes with its last container.
+        let rare: Vec<_> = self.wishes.keys().filter(|(owner, _)| *owner == RARE).cloned().collect();
+        for (owner, name) in rare {
+            self.give_back(owner, &name).await;
+        }
+        self.settle().await;
+    }
+
+    async fn restart_agent(&mut self, die_at: Option<&str>) {
+        if let Some(agent) = self.agent.take() {
+            kill(agent).await;
+        }
+        self.agent = Some(self.cluster.start_agent(die_at));
+    }
+
+    /// People do several things at once, and meanwhile the controller, the agent or both are killed.
+    pub(crate) async fn killed_at_random(&mut self) {
+        let victims = self.random.random_range(0..3);
+        let moments = [self.random.random_range(0..1500), self.random.random_range(0..600)];
+        let [dies, comes] = moments.map(Duration::from_millis);
+        let (mut controller, mut agent) = (self.controller.take(), self.agent.take());
+        let work = self.work();
+        let doing = futures::future::join_all(work.into_iter().map(|(api, job)| job.run(api)));
+        let cluster = &self.cluster;
+        let dying = async {
+            tokio::time::sleep(dies).await;
+            if victims != 1
+                && let Some(victim) = controller.take()
+            {
+                kill(victim).await;
+            }
+            if victims != 0
+                && let Some(victim) = agent.take()
+            {
+                kill(victim).await;
+            }
+            tokio::time::sleep(comes).await;
+            let controller = controller.unwrap_or_else(|| cluster.start_controller());
+            let agent = agent.unwrap_or_else(|| cluster.start_agent(None));
+            (controller, agent)
+        };
+        let (_, (controller, agent)) = tokio::join!(doing, dying);
+        (self.controller, self.agent) = (Some(controller), Some(agent));
+        self.settle().await;
+    }
+
+    /// Two are lent, and one each is given back, stopped, started and restarted, where there is one.
+    fn work(&mut self) -> Vec<(Api, Job)> {
+        let mut work = Vec::new();
+        for owner in 0..2 {
+            let request = self.request(IMAGE.to_owned());
+            self.wish(owner, &request.name, Some(Wish::Runs));
+            work.push((self.people[owner].clone(), Job::Create(Box::new(request))));
+        }
+        // The first two of all are left alone.
+        let mut others: Vec<_> = self
+            .wishes
+            .iter()
+            .filter(|(key, _)| !self.touched.contains(*key) && !["c1", "c2"].contains(&key.1.as_str()))
+            .map(|(key, wish)| (key.clone(), *wish))
+            .collect();
+        let jobs = [(None, Wish::Runs), (Some(Wish::Stopped), Wish::Runs), (Some(Wish::Runs), Wish::Stopped), (Some(Wish::Runs), Wish::Runs)];
+        for (wish, now) in jobs {
+            let fitting: Vec<usize> =
+                (0..others.len()).filter(|index| wish.is_none() || others[*index].1 == now).collect();
+            if fitting.is_empty() || (wish.is_none() && others.len() < 3) {
+                continue;
+            }
+            let ((owner, name), was) =
+                others.remove(fitting[self.random.random_range(0..fitting.len())]);
+            self.wish(owner, &name, wish);
+            let job = match (wish, was) {
+                (None, _) => Job::Delete(name),
+                (Some(Wish::Stopped), _) => Job::Stop(name),
+                (Some(Wish::Runs), Wish::Stopped) => Job::Start(name),
+                (Some(Wish::Runs), Wish::Runs) => Job::Restart(name),
+            };
+            work.push((self.people[owner].clone(), job));
+        }
+        work
+    }
+
+    /// A removal dies between being told and being done; by then its row must not be gone.
+    pub(crate) async fn removal_cut_short(&mut self) {
+        let name = self.lend(2, IMAGE.to_owned()).await;
+        self.settle().await;
+        let cluster = self.cluster.cluster_id();
+        // The engine cannot remove what is busy: a mount inside it by somebody else does that.
+        let before: BTreeSet<String> = self.started_at.keys().cloned().collect();
+        let id = engine::containers(&cluster).into_keys().find(|id| !before.contains(id)).unwrap();
+        let stopped = self.people[2].stop(&name).await;
+        let () = stopped;
+        self.wish(2, &name, Some(Wish::Stopped));
+        self.settle().await;
+        engine::pause_removals(&cluster, &id);
+        self.give_back(2, &name).await;
+        let gone = self.administrator.until(|all| !all.contains_key(&id));
+        let gone = tokio::time::timeout(Duration::from_secs(20), gone).await;
+        if let Some(agent) = self.agent.take() {
+            kill(agent).await;
+        }
+        engine::resume_removals();
+        self.agent = Some(self.cluster.start_agent(None));
+        drop(gone);
+        self.settle().await;
+    }
+
+    /// One is lent after the backup; the database goes back to it under a new epoch. True if that one was destroyed.
+    pub(crate) async fn database_put_back(&mut self) -> bool {
+        let cluster = self.cluster.cluster_id();
+        kill(self.controller.take().expect("it runs")).await;
+        let (backup, accounts) = self.records().await;
+        self.controller = Some(self.cluster.start_controller());
+        self.lend_one().await;
+        let known: BTreeSet<String> = backup.containers.iter().map(|row| row.id.to_string()).collect();
+        let later = engine::containers(&cluster).into_keys().find(|id| !known.contains(id)).unwrap();
+
+        kill(self.controller.take().expect("it runs")).await;
+        for file in ["controller.db", "controller.db-wal", "controller.db-shm"] {
+            let _ = std::fs::remove_file(self.cluster.controller_data().join(file));
+        }
+        let store = self.open().await;
+        store.load(backup.cluster, Epoch::new(Uuid::from_u128(self.random.random()))).await.unwrap();
+        store
+            .commit(&ChangeSet {
+                revision: 1,
+                users: all(backup.users),
+                sessions: all(backup.sessions),
+                join_tokens: all(backup.join_tokens),
+                nodes: all(backup.nodes),
+                containers: all(backup.containers),
+            })
+            .await
+            .unwrap();
+        for account in accounts {
+            store.put(&account).await.unwrap();
+        }
+        drop(store);
+        self.controller = Some(self.cluster.start_controller());
+        self.wishes.retain(|(_, name), _| name == "c1" || name == "c2");
+        // A new one: when it runs, the new set has been carried out.
+        self.lend_one().await;
+        !engine::containers(&cluster).get(&later).is_some_and(|found| found.running)
+    }
+
+    async fn open(&self) -> SqlStore {
+        SqlStore::open(&format!("sqlite://{}", self.cluster.database().display())).await.unwrap()
+    }
+
+    async fn records(&self) -> (Records, Vec<berth_core::account::LocalAccount>) {
+        let store = self.open().await;
+        let nobody = (ClusterId::new(Uuid::nil()), Epoch::new(Uuid::nil()));
+        (store.load(nobody.0, nobody.1).await.unwrap(), store.list().await.unwrap())
+    }
+
+    // === what must be so ===
+
+    async fn settle(&self) -> BTreeMap<String, Container> {
+        let wanted: BTreeMap<(String, String), Phase> = self
+            .wishes
+            .iter()
+            .map(|((owner, name), wish)| {
+                let phase = match wish {
+                    Wish::Runs => Phase::Running,
+                    Wish::Stopped => Phase::Stopped,
+                };
+                ((PEOPLE[*owner].to_owned(), name.clone()), phase)
+            })
+            .collect();
+        self.administrator
+            .until(|all| {
+                let shown: BTreeMap<_, _> =
+                    all.values().map(|c| ((c.owner.clone(), c.name.clone()), c.phase())).collect();
+                shown == wanted
+            })
+            .await
+    }
+
+    fn remember(&mut self) {
+        let engine = engine::containers(&self.cluster.cluster_id());
+        self.started_at =
+            engine.into_iter().filter(|(_, f)| f.running).map(|(id, f)| (id, f.started_at)).collect();
+        self.touched.clear();
+    }
+
+    /// Everything on the engine that is not as it should be; a network's removal is given ten seconds.
+    pub(crate) async fn compare(&mut self) -> Vec<String> {
+        let rows = self.settle().await;
+        let deadline = Instant::now() + Duration::from_secs(10).min(PATIENCE);
+        let found = loop {
+            let found = self.differences(&rows);
+            if found.is_empty() || Instant::now() > deadline {
+                break found;
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        self.remember();
+        found
+    }
+
+    fn differences(&self, rows: &BTreeMap<String, Container>) -> Vec<String> {
+        let cluster = self.cluster.cluster_id();
+        let engine = engine::containers(&cluster);
+        let mut wrong = Vec::new();
+        for id in engine.keys().filter(|id| !rows.contains_key(*id)) {
+            wrong.push(format!("{id} is there and is not wanted"));
+        }
+        for (id, row) in rows {
+            match engine.get(id) {
+                None => wrong.push(format!("{id} is not there")),
+                Some(found) => wrong.extend(self.row_differences(id, row, found)),
+            }
+        }
+        let users: BTreeSet<String> = engine.values().map(|found| found.user.clone()).collect();
+        let networks = engine::networks(&cluster);
+        if networks != users {
+            wrong.push(format!("networks of {networks:?}, containers of {users:?}"));
+        }
+        wrong.extend(self.ledger_differences(rows));
+        wrong
+    }
+
+    fn row_differences(&self, id: &str, row: &Container, found: &Found) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let runs = row.phase() == Phase::Running;
+        if runs != found.running {
+            wrong.push(format!("{id} runs: {}, wanted: {runs}", found.running));
+        }
+        let ports: BTreeSet<u32> = row.endpoints.iter().map(|endpoint| endpoint.host_port).collect();
+        if runs && ports != found.host_ports {
+            wrong.push(format!("{id} has ports {:?}, not {ports:?}", found.host_ports));
+        }
+        let touched =
+            self.touched.iter().any(|(owner, name)| PEOPLE[*owner] == row.owner && *name == row.name);
+        if let Some(before) = self.started_at.get(id)
+            && !touched
+            && *before != found.started_at
+        {
+            wrong.push(format!("{id} was started again, and nobody had asked"));
+        }
+        wrong
+    }
+
+    /// What the blade has acknowledged is on its disk.
+    fn ledger_differences(&self, rows: &BTreeMap<String, Container>) -> Vec<String> {
+        let content = LedgerFile::new(self.cluster.agent_data().join("ledger.pb")).load().unwrap();
+        let held: BTreeSet<String> =
+            content.set.iter().flat_map(|set| set.containers.keys()).map(ToString::to_string).collect();
+        rows.keys()
+            .filter(|id| !held.contains(*id))
+            .map(|id| format!("{id} is not in the ledger"))
+            .collect()
+    }
+
+    /// Everything is given back, and then nothing is left.
+    pub(crate) async fn end(mut self) {
+        for (owner, name) in self.wishes.keys().cloned().collect::<Vec<_>>() {
+            self.give_back(owner, &name).await;
+        }
+        assert_eq!(self.compare().await, Vec::<String>::new());
+        let cluster = self.cluster.cluster_id();
+        assert!(engine::containers(&cluster).is_empty());
+    }
+}
+
+enum Job {
+    Create(Box<CreateContainerRequest>),
+    Delete(String),
+    Stop(String),
+    Start(String),
+    Restart(String),
+}
+
+impl Job {
+    async fn run(self, api: Api) {
+        match self {
+            Job::Create(request) => drop(api.create(*request).await),
+            Job::Delete(name) => api.delete(&name).await,
+            Job::Stop(name) => api.stop(&name).await,
+            Job::Start(name) => api.start(&name).await,
+            Job::Restart(name) => api.restart(&name).await,
+        }
+    }
+}
+
+fn all<K, V>(rows: Vec<V>) -> Changes<K, V> {
+    Changes { upserts: rows.into_iter().map(Arc::new).collect(), deletes: Vec::new() }
+}
