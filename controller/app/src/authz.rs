@@ -66,7 +66,6 @@ pub const TABLE: &[(&str, Access)] = &[
     ("/berth.v1.NodeService/GetObserved", Access::Administrator),
     // Public by gRPC's custom: they show what this source code shows.
     ("/grpc.health.v1.Health/Check", Access::Public),
-    ("/grpc.health.v1.Health/List", Access::Public),
     ("/grpc.health.v1.Health/Watch", Access::Public),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::Public),
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Access::Public),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
     process::{Command, Stdio},
 };
 
@@ -95,4 +96,32 @@ pub(crate) fn import(tar: &[u8]) {
         .expect("the docker client runs");
     import.stdin.take().unwrap().write_all(tar).unwrap();
     assert!(import.wait().unwrap().success());
+}
+
+/// A container that the engine cannot remove, for as long as this lives: a file in it cannot be deleted.
+pub(crate) struct Held(PathBuf);
+
+impl Held {
+    pub(crate) fn new(cluster: &str, container: &str) -> Self {
+        let ours = format!("label=io.berth.cluster={cluster}");
+        let this = format!("label=io.berth.container={container}");
+        let id = docker(&["ps", "--all", "--quiet", "--filter", &ours, "--filter", &this]);
+        let written = docker(&["inspect", "--format", "{{.GraphDriver.Data.UpperDir}}", &id]);
+        let file = PathBuf::from(written).join("held");
+        std::fs::write(&file, "").unwrap();
+        let held = Self(file);
+        held.change("+i");
+        held
+    }
+
+    fn change(&self, how: &str) {
+        let done = Command::new("chattr").arg(how).arg(&self.0).status();
+        assert!(done.is_ok_and(|status| status.success()), "chattr {how} {}", self.0.display());
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.change("-i");
+    }
 }
