@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use berth_core::create::is_label;
+use berth_core::{create::is_label, node::PortRange};
 use figment::{
     Figment,
     providers::{Env, Format as _, Serialized, Toml},
@@ -112,6 +112,24 @@ fn check(config: &Config) -> Result<(), ConfigError> {
     Ok(())
 }
 
+/// A sentence if the kernel hands out some of these ports to outgoing connections of any program.
+pub fn ephemeral_overlap(ports: PortRange) -> Option<String> {
+    let text = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").ok()?;
+    overlap(ports, &text)
+}
+
+fn overlap(ports: PortRange, kernel: &str) -> Option<String> {
+    let mut bounds = kernel.split_whitespace().map(str::parse::<u16>);
+    let (first, last) = (bounds.next()?.ok()?, bounds.next()?.ok()?);
+    (ports.start <= last && first <= ports.end).then(|| {
+        format!(
+            "offer.ports {}-{} meets the ports {first}-{last} that the kernel gives to outgoing connections: \
+             now and then one will be taken",
+            ports.start, ports.end
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +160,14 @@ mod tests {
             assert!(load_text(bad).is_err(), "{bad}");
         }
         assert!(load(Some(Path::new("/does/not/exist"))).is_err());
+    }
+
+    #[test]
+    fn ports_that_the_kernel_gives_away_are_named() {
+        let range = |start, end| PortRange { start, end };
+        assert_eq!(overlap(PortRange::default(), "32768\t60999\n"), None);
+        assert!(overlap(range(30_000, 33_000), "32768\t60999\n").is_some());
+        assert!(overlap(range(40_000, 41_000), "32768\t60999\n").is_some());
+        assert_eq!(overlap(range(61_000, 62_000), "32768\t60999\n"), None);
     }
 }

@@ -2,13 +2,12 @@
 
 use std::path::Path;
 
-use berth_core::join::JoinString;
+use berth_core::{clock::Timestamp, join::JoinString};
 use berth_proto::agent::v1::{self as wire, agent_service_client::AgentServiceClient};
-use tonic::transport::Channel;
 
 use crate::{
     connect::{self, ConnectError, Dial},
-    identity::{self, Identity, IdentityError, Membership},
+    identity::{self, IdentityError, Membership},
 };
 
 #[derive(Debug, thiserror::Error)]
@@ -54,12 +53,25 @@ pub async fn join(
     Ok(membership)
 }
 
-/// A new certificate for the same key.
-pub async fn renew(
+/// What came of looking at the certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    NotDue,
+    Renewed,
+}
+
+/// A new certificate for the same key, if the old one has lived for two thirds of its time.
+pub async fn renew_if_due(
     directory: &Path,
-    identity: &Identity,
-    channel: Channel,
-) -> Result<Membership, JoinError> {
+    dial: &Dial,
+    now: Timestamp,
+) -> Result<Renewal, JoinError> {
+    let identity = identity::load(directory)?;
+    if identity.membership.renew_at().is_some_and(|at| at > now) {
+        return Ok(Renewal::NotDue);
+    }
+    let tls = connect::mutual_tls(&identity)?;
+    let channel = connect::channel(&identity.membership.controller, tls, dial).await?;
     let request =
         wire::RenewRequest { certificate_request: identity::certificate_request(&identity.key)? };
     let answer = AgentServiceClient::new(channel)
@@ -69,5 +81,5 @@ pub async fn renew(
         .into_inner();
     let membership = identity.membership.renewed(answer.certificate, answer.ca_certificate);
     identity::save(directory, &membership)?;
-    Ok(membership)
+    Ok(Renewal::Renewed)
 }

@@ -52,6 +52,9 @@ enum Command {
     PrintConfig,
 }
 
+/// A certificate lives for months; an hour is soon enough to try again.
+const RENEWAL_CHECK: std::time::Duration = std::time::Duration::from_secs(3600);
+
 /// The system's clock.
 struct SystemClock;
 
@@ -105,7 +108,10 @@ async fn execute(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::CheckConfig => {
-            println!("the configuration is good");
+            match config::ephemeral_overlap(config.offer.ports) {
+                Some(sentence) => println!("the configuration can be used, but {sentence}"),
+                None => println!("the configuration is good"),
+            }
             Ok(())
         }
         Command::PrintConfig => {
@@ -132,6 +138,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let ledger = LedgerFile::new(directory.join("ledger.pb"));
     let content = ledger.load()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if let Some(sentence) = config::ephemeral_overlap(config.offer.ports) {
+        tracing::warn!("{sentence}");
+    }
 
     let docker = connect_engine(&config, membership.cluster, membership.node).await;
     let options = Options {
@@ -165,21 +174,11 @@ async fn run(config: Config) -> anyhow::Result<()> {
             .to_owned(),
     };
     let dial = connect::tcp();
+    tokio::spawn(keep_certificate(directory.clone(), Arc::clone(&dial), Arc::clone(&clock)));
     let connect = async || -> berth_agent::session::Connected {
         let identity = identity::load(&directory)?;
         let address = identity.membership.controller.clone();
-        let channel = connect::channel(&address, connect::mutual_tls(&identity)?, &dial).await?;
-        if identity.membership.renew_at().is_some_and(|at| at <= clock.now()) {
-            match join::renew(&directory, &identity, channel.clone()).await {
-                Ok(_) => {
-                    tracing::info!("certificate renewed; it is used from the next connection on")
-                }
-                Err(error) => {
-                    tracing::warn!(error = %chain(&error), "the certificate was not renewed")
-                }
-            }
-        }
-        Ok(channel)
+        Ok(connect::channel(&address, connect::mutual_tls(&identity)?, &dial).await?)
     };
     // Both are cancel-safe in the only way that matters: dropping them ends the process.
     tokio::select! {
@@ -203,6 +202,21 @@ async fn connect_engine(
                 tracing::warn!(%error, "waiting for the engine");
                 tokio::time::sleep(std::time::Duration::from_secs(2)).await;
             }
+        }
+    }
+}
+
+/// Asks for a new certificate when two thirds of the old one's life are over; it is used from the next session on. On a
+/// connection of its own, so that a session that lasts for months does not outlive its certificate.
+async fn keep_certificate(directory: PathBuf, dial: connect::Dial, clock: Arc<dyn Clock>) {
+    let mut ticks = tokio::time::interval(RENEWAL_CHECK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        match join::renew_if_due(&directory, &dial, clock.now()).await {
+            Ok(join::Renewal::Renewed) => tracing::info!("certificate renewed"),
+            Ok(join::Renewal::NotDue) => {}
+            Err(error) => tracing::warn!(error = %chain(&error), "the certificate was not renewed"),
         }
     }
 }

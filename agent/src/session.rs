@@ -149,7 +149,10 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
         let mut told = false;
         let mut heartbeat_seq = 0;
         loop {
-            if told && full_due && let Some(all) = self.reconciler.everything() {
+            if told
+                && full_due
+                && let Some(all) = self.reconciler.everything()
+            {
                 full_due = false;
                 self.report(outbox, &mut seq, Fullness::Everything, all).await?;
             }

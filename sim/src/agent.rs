@@ -13,8 +13,9 @@ use turmoil::net::TcpStream;
 
 use crate::{
     authority::{CONTROLLER, authority},
-    blade::{Blade, Engine},
+    blade::Blade,
     clock::Chance,
+    engine::Engine,
     world::{PORT, World},
 };
 

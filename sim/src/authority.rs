@@ -13,9 +13,7 @@ use rcgen::{
     PKCS_ED25519, PublicKeyData as _, SanType, SerialNumber,
 };
 use rustls::{
-    pki_types::{
-        CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer,
-    },
+    pki_types::{CertificateDer, CertificateSigningRequestDer, PrivateKeyDer, PrivatePkcs8KeyDer},
     server::ResolvesServerCert,
     sign::{CertifiedKey, SingleCertAndKey},
 };

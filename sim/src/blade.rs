@@ -2,37 +2,30 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    io,
     sync::{
         Arc, Mutex, Weak,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
-use async_trait::async_trait;
 use berth_core::{
     clock::{Clock as _, Timestamp},
     container::RuntimeKind,
     desired::EngineSpec,
-    fault::FaultKind,
-    id::{Epoch, NodeId, UserId},
-    image::ImageRef,
+    id::{Epoch, NodeId},
     node::{Gpu, Inventory, PortRange},
-    observed::PullProgress,
     resources::{GIB, GpuId, Resources},
 };
 use berth_reconcile::{
     fake::Machine,
-    ledger::{Content, Ledger},
+    ledger::Content,
     reconciler::Reconciler,
-    runtime::{CreateOrder, EngineContainer, EngineId, EngineState, Error, Event, Runtime},
+    runtime::{EngineContainer, EngineId, EngineState},
 };
-use futures::stream::BoxStream;
-use tokio::sync::watch;
 
 use crate::{
     clock::{Chance, SimClock},
+    engine::Engine,
     journal::{Journal, went_backwards},
     world::lock,
 };
@@ -48,14 +41,14 @@ pub(crate) struct Blade {
     pub(crate) node: NodeId,
     pub(crate) machine: Machine,
     pub(crate) chance: Chance,
-    clock: Arc<SimClock>,
-    journal: Arc<Journal>,
+    pub(crate) clock: Arc<SimClock>,
+    pub(crate) journal: Arc<Journal>,
     index: usize,
-    orders: Mutex<BTreeMap<EngineId, EngineSpec>>,
-    foreign_ports: Mutex<BTreeSet<u16>>,
+    pub(crate) orders: Mutex<BTreeMap<EngineId, EngineSpec>>,
+    pub(crate) foreign_ports: Mutex<BTreeSet<u16>>,
     /// Of a thousand engine calls, this many go wrong.
-    trouble: AtomicU64,
-    ledger_failures: AtomicU64,
+    pub(crate) trouble: AtomicU64,
+    pub(crate) ledger_failures: AtomicU64,
     booted_at: AtomicI64,
     agent: Mutex<Weak<Agent>>,
     written: Mutex<Option<(Epoch, u64)>>,
@@ -181,7 +174,7 @@ impl Blade {
     }
 
     /// No GPU, no port and no core is used twice at this instant.
-    fn check_running(&self) {
+    pub(crate) fn check_running(&self) {
         let put_back = self.journal.was_put_back();
         let mut gpus = BTreeSet::new();
         let mut ports = BTreeSet::new();
@@ -218,161 +211,18 @@ impl Blade {
         }
     }
 
-    fn wrote(&self, now: Option<(Epoch, u64)>) {
+    pub(crate) fn wrote(&self, now: Option<(Epoch, u64)>) {
         let before = std::mem::replace(&mut *lock(&self.written), now);
         if went_backwards(before, now) {
             self.journal.violation(format!("the ledger of {} went backwards", self.name));
         }
     }
 
-    fn engine(&self, id: &EngineId) -> Option<EngineContainer> {
+    pub(crate) fn engine(&self, id: &EngineId) -> Option<EngineContainer> {
         self.machine.containers().into_iter().find(|engine| &engine.id == id)
     }
 }
 
-fn held(content: &Content) -> Option<(Epoch, u64)> {
+pub(crate) fn held(content: &Content) -> Option<(Epoch, u64)> {
     content.set.as_ref().map(|set| (set.epoch, set.generation))
-}
-
-/// The blade's engine and disk as its agent meets them.
-pub(crate) struct Engine(pub(crate) Arc<Blade>);
-
-impl Engine {
-    /// A call takes a while before its effect and after it; it may not get there, or have its effect and lose its answer.
-    async fn call<T>(
-        &self,
-        longest: u64,
-        effect: impl Future<Output = Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let blade = &self.0;
-        tokio::time::sleep(blade.chance.millis(1, longest)).await;
-        let trouble = blade.trouble.load(Ordering::SeqCst);
-        let fate = blade.chance.between(1, 1000);
-        if fate <= trouble / 2 {
-            return Err(Error::Unavailable("the call did not get there".to_owned()));
-        }
-        let result = effect.await;
-        tokio::time::sleep(blade.chance.millis(1, longest)).await;
-        if fate <= trouble {
-            return Err(Error::Unavailable("the answer was lost".to_owned()));
-        }
-        result
-    }
-}
-
-#[async_trait]
-impl Ledger for Engine {
-    async fn write(&self, content: &Content) -> io::Result<()> {
-        let blade = &self.0;
-        tokio::time::sleep(blade.chance.millis(1, 30)).await;
-        let failures = &blade.ledger_failures;
-        if failures
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1))
-            .is_ok()
-        {
-            tracing::info!(blade = blade.name, "the ledger cannot be written");
-            return Err(io::Error::other("no space"));
-        }
-        blade.machine.write(content).await?;
-        blade.wrote(held(content));
-        tokio::time::sleep(Duration::from_millis(1)).await;
-        Ok(())
-    }
-}
-
-#[async_trait]
-impl Runtime for Engine {
-    async fn up_since(&self) -> Result<Timestamp, Error> {
-        self.0.machine.up_since().await
-    }
-
-    async fn list(&self) -> Result<Vec<EngineContainer>, Error> {
-        self.call(40, self.0.machine.list()).await
-    }
-
-    async fn inspect(&self, id: &EngineId) -> Result<Option<EngineContainer>, Error> {
-        self.call(5, self.0.machine.inspect(id)).await
-    }
-
-    async fn create(&self, order: &CreateOrder) -> Result<EngineId, Error> {
-        self.call(60, async {
-            let id = self.0.machine.create(order).await?;
-            lock(&self.0.orders).insert(id.clone(), order.spec.clone());
-            Ok(id)
-        })
-        .await
-    }
-
-    async fn start(&self, id: &EngineId) -> Result<(), Error> {
-        let blade = &self.0;
-        self.call(90, async {
-            let before = blade.engine(id);
-            let result = blade.machine.start(id).await;
-            match (&result, before) {
-                (Ok(()), Some(before))
-                    if !matches!(before.state, EngineState::Running { .. }) =>
-                {
-                    blade.journal.starting(&before);
-                    blade.check_running();
-                }
-                (Err(Error::Fault { kind: FaultKind::PortInUse { port }, .. }), _)
-                    if !lock(&blade.foreign_ports).contains(port)
-                        && !blade.journal.was_put_back() =>
-                {
-                    blade.journal.violation(format!("port {port} is used twice"));
-                }
-                _ => {}
-            }
-            result
-        })
-        .await
-    }
-
-    async fn stop(&self, id: &EngineId, grace: Duration) -> Result<(), Error> {
-        let blade = &self.0;
-        self.call(400, async {
-            if let Some(engine) = blade.engine(id)
-                && matches!(engine.state, EngineState::Running { .. })
-            {
-                blade.journal.stopping(&engine, blade.clock.now());
-            }
-            blade.machine.stop(id, grace).await
-        })
-        .await
-    }
-
-    async fn remove(&self, id: &EngineId) -> Result<(), Error> {
-        let blade = &self.0;
-        self.call(60, async {
-            if let Some(engine) = blade.engine(id) {
-                blade.journal.removing(&engine);
-            }
-            blade.machine.remove(id).await
-        })
-        .await
-    }
-
-    async fn pull(
-        &self,
-        image: &ImageRef,
-        progress: &watch::Sender<Option<PullProgress>>,
-    ) -> Result<(), Error> {
-        self.call(2000, self.0.machine.pull(image, progress)).await
-    }
-
-    async fn networks(&self) -> Result<BTreeSet<UserId>, Error> {
-        self.call(5, Runtime::networks(&self.0.machine)).await
-    }
-
-    async fn create_network(&self, user: UserId) -> Result<(), Error> {
-        self.call(60, self.0.machine.create_network(user)).await
-    }
-
-    async fn remove_network(&self, user: UserId) -> Result<(), Error> {
-        self.call(60, self.0.machine.remove_network(user)).await
-    }
-
-    fn events(&self) -> BoxStream<'static, Event> {
-        self.0.machine.events()
-    }
 }

@@ -61,7 +61,8 @@ pub(crate) async fn run(world: Arc<World>) -> turmoil::Result {
         clock,
         ids,
     };
-    let tls = listener::tls(authority.server(), authority.der()).map_err(|error| error.to_string())?;
+    let tls =
+        listener::tls(authority.server(), authority.der()).map_err(|error| error.to_string())?;
     let listening = TcpListener::bind(("0.0.0.0", PORT)).await?;
     tokio::spawn(listener::serve(
         server,
@@ -97,7 +98,11 @@ async fn set_up(world: &World, handle: &Handle) {
             }
             for (node, name) in blades {
                 let token_sha256 = sign_in::hash(name);
-                nodes::add_join_token(transaction, token_sha256, std::time::Duration::from_secs(60));
+                nodes::add_join_token(
+                    transaction,
+                    token_sha256,
+                    std::time::Duration::from_secs(60),
+                );
                 let enrolment = Enrolment {
                     token_sha256,
                     public_key_sha256: [0; 32],

@@ -105,12 +105,8 @@ impl Journal {
         let ended = |id: &ContainerId| {
             inner.past.get(id).is_some_and(|past| past.lease_ends_at + grace <= now)
         };
-        let lost: Vec<ContainerId> = inner
-            .promised
-            .iter()
-            .filter(|id| !there.contains(id) && !ended(id))
-            .copied()
-            .collect();
+        let lost: Vec<ContainerId> =
+            inner.promised.iter().filter(|id| !there.contains(id) && !ended(id)).copied().collect();
         drop(inner);
         lost.into_iter().for_each(|id| {
             self.violation(format!("lost: a creation that was answered is not there ({id})"));
@@ -268,8 +264,8 @@ impl Past {
             (None, true) => self.starts_ordered += 1,
             (Some(_), false) => self.stops_ordered += 1,
             (Some(old), true) => {
-                let again = old.restart_nonce != new.restart_nonce
-                    || old.incarnation != new.incarnation;
+                let again =
+                    old.restart_nonce != new.restart_nonce || old.incarnation != new.incarnation;
                 self.stops_ordered += u64::from(again);
                 // A lease that is extended starts again what its end had stopped.
                 let extended = old.lease_ends_at != new.lease_ends_at;
@@ -287,4 +283,3 @@ pub(crate) fn went_backwards(old: Option<(Epoch, u64)>, new: Option<(Epoch, u64)
         (None, _) => false,
     }
 }
-

@@ -13,6 +13,7 @@ mod authority;
 mod blade;
 mod clock;
 mod controller;
+mod engine;
 mod faults;
 mod journal;
 mod people;

@@ -130,7 +130,8 @@ fn weather(world: &Arc<World>) -> Duration {
             return now - calm;
         }
         if now - calm > REST {
-            open.into_iter().for_each(|what| world.journal.violation(format!("at the end: {what}")));
+            open.into_iter()
+                .for_each(|what| world.journal.violation(format!("at the end: {what}")));
             return now - calm;
         }
     }
@@ -176,12 +177,7 @@ fn step(sim: &mut Sim<'_>, world: &World, sequence: &mut u64) -> bool {
 }
 
 /// Half-way a backup is taken; later the controller dies with its database, and comes back with the backup.
-fn put_back(
-    world: &World,
-    sim: &mut Sim<'_>,
-    faults: &mut Faults,
-    backup: &mut Option<Records>,
-) {
+fn put_back(world: &World, sim: &mut Sim<'_>, faults: &mut Faults, backup: &mut Option<Records>) {
     let now = sim.elapsed();
     if backup.is_none() && now > STORM / 3 {
         let (store, _) = world.store();

@@ -19,7 +19,8 @@ pub(crate) fn run() -> Result<()> {
 
 pub(crate) fn format() -> Result<()> {
     say::step("Formatting");
-    shell::run(&mut workspace::cargo(&["fmt", "--all", "--check"]))
+    // Names alone: a difference is made with the same command without --check.
+    shell::run(&mut workspace::cargo(&["fmt", "--all", "--check", "--", "--files-with-diff"]))
 }
 
 /// Checks all targets, tests too: what nobody lints rots.

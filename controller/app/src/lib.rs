@@ -10,6 +10,7 @@ pub mod error;
 pub mod local_directory;
 pub mod nodes;
 pub mod observe;
+mod password_hash;
 mod placement;
 pub mod ports;
 pub mod sign_in;

@@ -3,16 +3,14 @@
 
 use std::sync::Arc;
 
-use argon2::{
-    Argon2, PasswordHash, PasswordVerifier as _,
-    password_hash::{PasswordHasher as _, SaltString, rand_core::OsRng},
-};
+use argon2::PasswordHash;
 use async_trait::async_trait;
 use berth_core::account::{AccountName, LocalAccount};
 use tokio::sync::Semaphore;
 
 use crate::{
     error::Error,
+    password_hash,
     ports::{Directory, DirectoryError, Identity, LocalAccounts, Password},
 };
 
@@ -39,7 +37,7 @@ impl LocalDirectory {
         let verified = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             PasswordHash::new(&hash)
-                .map(|hash| Argon2::default().verify_password(password.as_bytes(), &hash).is_ok())
+                .map(|hash| password_hash::verify(password.as_bytes(), &hash).is_ok())
         });
         verified
             .await
@@ -84,9 +82,6 @@ fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Di
 
 /// A PHC string, argon2id with the crate's (OWASP's) parameters.
 pub fn hash_password(password: &Password) -> Result<String, Error> {
-    let salt = SaltString::generate(&mut OsRng);
-    Argon2::default()
-        .hash_password(password.reveal().as_bytes(), &salt)
-        .map(|hash| hash.to_string())
+    password_hash::hash(password.reveal().as_bytes())
         .map_err(|error| Error::internal(error.to_string()))
 }

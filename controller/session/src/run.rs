@@ -100,8 +100,7 @@ impl Runner {
 
         let (reports, reporting) = self.reporter();
         // What the agent held when it spoke: messages of a session arrive in their order.
-        let mut held =
-            if hello.cluster_epoch == epoch { hello.accepted_generation } else { 0 };
+        let mut held = if hello.cluster_epoch == epoch { hello.accepted_generation } else { 0 };
         let mut desired = Desired::default();
         let mut committed = self.handle.subscribe();
         let mut generation = None;

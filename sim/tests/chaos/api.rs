@@ -44,7 +44,10 @@ async fn insist<T, F: Future<Output = Result<T, Status>>>(
         loop {
             match ask().await {
                 Err(status)
-                    if matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled) =>
+                    if matches!(
+                        status.code(),
+                        Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled
+                    ) =>
                 {
                     tokio::time::sleep(AGAIN).await;
                 }

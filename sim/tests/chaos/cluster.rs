@@ -47,14 +47,20 @@ fn programs() -> &'static Programs {
         };
         let aside = target.join("chaos");
         std::fs::create_dir_all(&aside).unwrap();
+        // Another test's process builds the same two.
+        let lock = File::create(aside.join("lock")).unwrap();
+        lock.lock().unwrap();
         build(&["-p", "berth-controller"]);
         build(&["-p", "berth-agent", "--features", "test-points"]);
-        let programs =
-            Programs { controller: aside.join("berth-controller"), agent: aside.join("berth-agent") };
+        let programs = Programs {
+            controller: aside.join("berth-controller"),
+            agent: aside.join("berth-agent"),
+        };
         for program in [&programs.controller, &programs.agent] {
             // Whoever runs the one before goes on doing so.
-            let _ = std::fs::remove_file(program);
-            std::fs::copy(target.join("debug").join(program.file_name().unwrap()), program).unwrap();
+            let new = program.with_extension("new");
+            std::fs::copy(target.join("debug").join(program.file_name().unwrap()), &new).unwrap();
+            std::fs::rename(new, program).unwrap();
         }
         build(&["-p", "berth-agent"]);
         programs
@@ -76,7 +82,7 @@ impl Cluster {
             "[listen]\napi = \"127.0.0.1:{api}\"\nagents = \"127.0.0.1:{agents}\"\n\
              [public]\nnames = [\"127.0.0.1\"]\nagents_address = \"127.0.0.1:{agents}\"\n\
              [data]\ndir = {data:?}\n[sign_in]\nattempts_per_account = 100\nattempts_per_address = 1000\n\
-             [nodes]\nheartbeat = \"1s\"\nunreachable_after = \"5s\"\n"
+             [limits]\ncontainers_per_person = 40\n[nodes]\nheartbeat = \"1s\"\nunreachable_after = \"5s\"\n"
         );
         std::fs::write(cluster.controller_config(), controller).unwrap();
         let data = cluster.agent_data();
@@ -167,7 +173,10 @@ impl Cluster {
     /// `die_at`: the point at which it kills itself, as `kill -9` would.
     pub(crate) fn start_agent(&self, die_at: Option<&str>) -> Child {
         let mut agent = AsyncCommand::new(&programs().agent);
-        agent.args(["run", "--config"]).arg(self.agent_config()).env("BERTH_LOG", "info,berth=debug");
+        agent
+            .args(["run", "--config"])
+            .arg(self.agent_config())
+            .env("BERTH_LOG", "info,berth=debug");
         agent.stderr(self.log("agent.log")).kill_on_drop(true);
         if let Some(point) = die_at {
             agent.env("BERTH_DIE_AT", point);
@@ -204,7 +213,7 @@ impl Drop for Cluster {
         if std::thread::panicking() && std::env::var_os("BERTH_CHAOS_KEEP").is_some() {
             for log in ["controller.log", "agent.log"] {
                 let text = std::fs::read_to_string(self.path(log)).unwrap_or_default();
-                println!("=== {log}\n{text}");
+                eprintln!("=== {log}\n{text}");
             }
         }
         if self.joined {
@@ -212,7 +221,7 @@ impl Drop for Cluster {
                 .args(["purge", "--config"])
                 .arg(self.agent_config())
                 .output();
-            println!("purged: {:?}", purged.map(|output| output.status));
+            eprintln!("purged: {:?}", purged.map(|output| output.status));
         }
     }
 }

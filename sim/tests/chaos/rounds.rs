@@ -3,22 +3,21 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
-use berth_agent::ledger::LedgerFile;
 use berth_app::ports::{ChangeSet, Changes, LocalAccounts as _, Records, Store as _};
 use berth_core::id::{ClusterId, Epoch};
-use berth_proto::v1::{Container, CreateContainerRequest, Phase};
+use berth_proto::v1::CreateContainerRequest;
 use berth_store::SqlStore;
 use rand::{Rng as _, SeedableRng as _, rngs::StdRng};
 use tokio::process::Child;
 use uuid::Uuid;
 
 use crate::{
-    api::{Api, PATIENCE},
+    api::Api,
     cluster::{ADMINISTRATOR, Cluster, PASSWORD, PEOPLE, ended, kill},
-    engine::{self, Found, IMAGE},
+    engine::{self, IMAGE},
     registry::Registry,
 };
 
@@ -41,7 +40,7 @@ const PROGRAM: &str = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done";
 const RARE: usize = 3;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
+pub(crate) enum Wish {
     Runs,
     Stopped,
 }
@@ -49,18 +48,18 @@ enum Wish {
 pub(crate) struct Rounds {
     random: StdRng,
     people: Vec<Api>,
-    administrator: Api,
+    pub(crate) administrator: Api,
     registry: Registry,
     controller: Option<Child>,
     agent: Option<Child>,
     /// What everybody wants, by owner and name.
-    wishes: BTreeMap<(usize, String), Wish>,
+    pub(crate) wishes: BTreeMap<(usize, String), Wish>,
     /// Of this round.
-    touched: BTreeSet<(usize, String)>,
-    started_at: BTreeMap<String, String>,
+    pub(crate) touched: BTreeSet<(usize, String)>,
+    pub(crate) started_at: BTreeMap<String, String>,
     made: u32,
     // Last: it purges when everything else is gone.
-    cluster: Cluster,
+    pub(crate) cluster: Cluster,
 }
 
 impl Rounds {
@@ -190,7 +189,8 @@ impl Rounds {
         self.agent = Some(self.cluster.start_agent(None));
         self.settle().await;
         // Its network goes with its last container.
-        let rare: Vec<_> = self.wishes.keys().filter(|(owner, _)| *owner == RARE).cloned().collect();
+        let rare: Vec<_> =
+            self.wishes.keys().filter(|(owner, _)| *owner == RARE).cloned().collect();
         for (owner, name) in rare {
             self.give_back(owner, &name).await;
         }
@@ -247,13 +247,21 @@ impl Rounds {
         let mut others: Vec<_> = self
             .wishes
             .iter()
-            .filter(|(key, _)| !self.touched.contains(*key) && !["c1", "c2"].contains(&key.1.as_str()))
+            .filter(|(key, _)| {
+                !self.touched.contains(*key) && !["c1", "c2"].contains(&key.1.as_str())
+            })
             .map(|(key, wish)| (key.clone(), *wish))
             .collect();
-        let jobs = [(None, Wish::Runs), (Some(Wish::Stopped), Wish::Runs), (Some(Wish::Runs), Wish::Stopped), (Some(Wish::Runs), Wish::Runs)];
+        let jobs = [
+            (None, Wish::Runs),
+            (Some(Wish::Stopped), Wish::Runs),
+            (Some(Wish::Runs), Wish::Stopped),
+            (Some(Wish::Runs), Wish::Runs),
+        ];
         for (wish, now) in jobs {
-            let fitting: Vec<usize> =
-                (0..others.len()).filter(|index| wish.is_none() || others[*index].1 == now).collect();
+            let fitting: Vec<usize> = (0..others.len())
+                .filter(|index| wish.is_none() || others[*index].1 == now)
+                .collect();
             if fitting.is_empty() || (wish.is_none() && others.len() < 3) {
                 continue;
             }
@@ -291,15 +299,20 @@ impl Rounds {
         let (backup, accounts) = self.records().await;
         self.controller = Some(self.cluster.start_controller());
         self.lend_one().await;
-        let known: BTreeSet<String> = backup.containers.iter().map(|row| row.id.to_string()).collect();
-        let later = engine::containers(&cluster).into_keys().find(|id| !known.contains(id)).unwrap();
+        let known: BTreeSet<String> =
+            backup.containers.iter().map(|row| row.id.to_string()).collect();
+        let later =
+            engine::containers(&cluster).into_keys().find(|id| !known.contains(id)).unwrap();
 
         kill(self.controller.take().expect("it runs")).await;
         for file in ["controller.db", "controller.db-wal", "controller.db-shm"] {
             let _ = std::fs::remove_file(self.cluster.controller_data().join(file));
         }
         let store = self.open().await;
-        store.load(backup.cluster, Epoch::new(Uuid::from_u128(self.random.random()))).await.unwrap();
+        store
+            .load(backup.cluster, Epoch::new(Uuid::from_u128(self.random.random())))
+            .await
+            .unwrap();
         store
             .commit(&ChangeSet {
                 revision: 1,
@@ -330,105 +343,6 @@ impl Rounds {
         let store = self.open().await;
         let nobody = (ClusterId::new(Uuid::nil()), Epoch::new(Uuid::nil()));
         (store.load(nobody.0, nobody.1).await.unwrap(), store.list().await.unwrap())
-    }
-
-    // === what must be so ===
-
-    async fn settle(&self) -> BTreeMap<String, Container> {
-        let wanted: BTreeMap<(String, String), Phase> = self
-            .wishes
-            .iter()
-            .map(|((owner, name), wish)| {
-                let phase = match wish {
-                    Wish::Runs => Phase::Running,
-                    Wish::Stopped => Phase::Stopped,
-                };
-                ((PEOPLE[*owner].to_owned(), name.clone()), phase)
-            })
-            .collect();
-        self.administrator
-            .until(|all| {
-                let shown: BTreeMap<_, _> =
-                    all.values().map(|c| ((c.owner.clone(), c.name.clone()), c.phase())).collect();
-                shown == wanted
-            })
-            .await
-    }
-
-    fn remember(&mut self) {
-        let engine = engine::containers(&self.cluster.cluster_id());
-        self.started_at =
-            engine.into_iter().filter(|(_, f)| f.running).map(|(id, f)| (id, f.started_at)).collect();
-        self.touched.clear();
-    }
-
-    /// Everything on the engine that is not as it should be; a network's removal is given ten seconds.
-    pub(crate) async fn compare(&mut self) -> Vec<String> {
-        let rows = self.settle().await;
-        let deadline = Instant::now() + Duration::from_secs(10).min(PATIENCE);
-        let found = loop {
-            let found = self.differences(&rows);
-            if found.is_empty() || Instant::now() > deadline {
-                break found;
-            }
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        };
-        self.remember();
-        found
-    }
-
-    fn differences(&self, rows: &BTreeMap<String, Container>) -> Vec<String> {
-        let cluster = self.cluster.cluster_id();
-        let engine = engine::containers(&cluster);
-        let mut wrong = Vec::new();
-        for id in engine.keys().filter(|id| !rows.contains_key(*id)) {
-            wrong.push(format!("{id} is there and is not wanted"));
-        }
-        for (id, row) in rows {
-            match engine.get(id) {
-                None => wrong.push(format!("{id} is not there")),
-                Some(found) => wrong.extend(self.row_differences(id, row, found)),
-            }
-        }
-        let users: BTreeSet<String> = engine.values().map(|found| found.user.clone()).collect();
-        let networks = engine::networks(&cluster);
-        if networks != users {
-            wrong.push(format!("networks of {networks:?}, containers of {users:?}"));
-        }
-        wrong.extend(self.ledger_differences(rows));
-        wrong
-    }
-
-    fn row_differences(&self, id: &str, row: &Container, found: &Found) -> Vec<String> {
-        let mut wrong = Vec::new();
-        let runs = row.phase() == Phase::Running;
-        if runs != found.running {
-            wrong.push(format!("{id} runs: {}, wanted: {runs}", found.running));
-        }
-        let ports: BTreeSet<u32> = row.endpoints.iter().map(|endpoint| endpoint.host_port).collect();
-        if runs && ports != found.host_ports {
-            wrong.push(format!("{id} has ports {:?}, not {ports:?}", found.host_ports));
-        }
-        let touched =
-            self.touched.iter().any(|(owner, name)| PEOPLE[*owner] == row.owner && *name == row.name);
-        if let Some(before) = self.started_at.get(id)
-            && !touched
-            && *before != found.started_at
-        {
-            wrong.push(format!("{id} was started again, and nobody had asked"));
-        }
-        wrong
-    }
-
-    /// What the blade has acknowledged is on its disk.
-    fn ledger_differences(&self, rows: &BTreeMap<String, Container>) -> Vec<String> {
-        let content = LedgerFile::new(self.cluster.agent_data().join("ledger.pb")).load().unwrap();
-        let held: BTreeSet<String> =
-            content.set.iter().flat_map(|set| set.containers.keys()).map(ToString::to_string).collect();
-        rows.keys()
-            .filter(|id| !held.contains(*id))
-            .map(|id| format!("{id} is not in the ledger"))
-            .collect()
     }
 
     /// Everything is given back, and then nothing is left.

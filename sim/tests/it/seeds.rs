@@ -32,7 +32,12 @@ fn whatever_breaks_everything_comes_to_rest_as_it_should() {
     for seed in 0..number("BERTH_SIM_SEEDS").unwrap_or(50) {
         let begun = std::time::Instant::now();
         let outcome = one(seed);
-        println!("seed {seed}: {} events, at rest after {:?}, {:?}", outcome.events, outcome.rest, begun.elapsed());
+        println!(
+            "seed {seed}: {} events, at rest after {:?}, {:?}",
+            outcome.events,
+            outcome.rest,
+            begun.elapsed()
+        );
         seen = seen.plus(outcome.seen);
         if !outcome.violations.is_empty() {
             println!("{}", how_to_replay(&outcome));
