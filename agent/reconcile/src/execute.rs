@@ -119,6 +119,8 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
     async fn pull(&self, id: ContainerId, image: &ImageRef) -> Result<(), Error> {
         let turn = {
             let mut pulls = self.pulls.lock().await;
+            // Those that nobody holds any more are over.
+            pulls.retain(|_, turn| Arc::strong_count(turn) > 1);
             Arc::clone(pulls.entry(image.clone()).or_default())
         };
         let Ok(_turn) = turn.try_lock() else {

@@ -149,6 +149,13 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
     fn install(&self, content: Content, changed: BTreeSet<ContainerId>) {
         let mut inner = self.lock();
         inner.content = content;
+        for id in &changed {
+            // Ordered anew: somebody waits for it, so the pause after earlier failures is over.
+            if let Some(memo) = inner.memos.get_mut(id) {
+                memo.not_before = None;
+                memo.attempts = 0;
+            }
+        }
         inner.dirty.extend(changed);
         drop(inner);
         self.wake.notify_one();

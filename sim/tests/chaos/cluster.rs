@@ -140,6 +140,7 @@ impl Cluster {
                 .args(["user", "add", name, "--role", role, "--password-stdin", "--config"])
                 .arg(self.controller_config())
                 .stdin(Stdio::piped())
+                .stdout(Stdio::null())
                 .stderr(self.log("controller.log"))
                 .spawn()
                 .unwrap();

@@ -161,9 +161,11 @@ impl World {
     /// The blade says of a container what the engine would have done.
     pub(crate) async fn says(&self, node: NodeId, id: ContainerId, observed: Observed) {
         self.apply(move |transaction| {
+            // It holds everything that it was told.
+            let held = transaction.state().nodes.get(&node).map_or(0, |node| node.desired_generation);
             let containers = vec![(id, observed)];
             let report =
-                Report { full: false, reconciled_generation: 0, containers, orphans: None };
+                Report { full: false, held, reconciled_generation: 0, containers, orphans: None };
             observe::report(transaction, node, report);
             Ok(())
         })
