@@ -1,12 +1,11 @@
-//! The ledger as a file: protobuf, replaced as a whole.
-//!
-//! Temporary file, fsync, rename, fsync of the directory: after any crash there is the old content or the new one.
+//! The ledger on disk: protobuf, written as a whole. After any crash there is the old content or the new one.
 
 use std::{
     fs,
     io::{self, Write as _},
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use async_trait::async_trait;
@@ -17,6 +16,8 @@ use berth_proto::{
 };
 use berth_reconcile::ledger::{Begun, Content, Ledger, Restart};
 use prost::Message as _;
+
+use crate::slots::{Found, Slots};
 
 /// Raised when a field changes its meaning; fields that are only added need no new one.
 const FORMAT: u32 = 1;
@@ -32,27 +33,30 @@ pub enum LoadError {
 }
 
 pub struct LedgerFile {
-    path: PathBuf,
+    slots: Arc<Slots>,
 }
 
 impl LedgerFile {
+    /// Two files beside each other, called like `path` with other extensions.
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self { slots: Arc::new(Slots::new(&path)) }
     }
 
     /// Nothing on a blade that has never written one. A file that cannot be read is an error and not nothing: acting without
     /// what was promised would be worse than not starting.
     pub fn load(&self) -> Result<Content, LoadError> {
-        let bytes = match fs::read(&self.path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Content::default()),
-            Err(source) => return Err(LoadError::Io { path: self.path.clone(), source }),
+        let path = || self.slots.path().to_owned();
+        let damaged = |source| LoadError::Damaged { path: path(), source };
+        let bytes = match self.slots.read() {
+            Ok(Found::Newest(bytes)) => bytes,
+            Ok(Found::Nothing) => return Ok(Content::default()),
+            Ok(Found::Damaged) => return Err(damaged("no whole copy".into())),
+            Err(source) => return Err(LoadError::Io { path: path(), source }),
         };
-        let damaged = |source| LoadError::Damaged { path: self.path.clone(), source };
         let ledger =
             wire::Ledger::decode(bytes.as_slice()).map_err(|error| damaged(error.into()))?;
         if ledger.format != FORMAT {
-            return Err(LoadError::Newer { path: self.path.clone(), format: ledger.format });
+            return Err(LoadError::Newer { path: path(), format: ledger.format });
         }
         content_from_wire(ledger).map_err(|error| damaged(error.into()))
     }
@@ -62,11 +66,9 @@ impl LedgerFile {
 impl Ledger for LedgerFile {
     async fn write(&self, content: &Content) -> io::Result<()> {
         let bytes = content_to_wire(content).encode_to_vec();
-        let path = self.path.clone();
-        // fsync takes milliseconds on a good day; the session's heartbeats must not wait for it.
-        tokio::task::spawn_blocking(move || replace(&path, &bytes, 0o600))
-            .await
-            .map_err(io::Error::other)?
+        let slots = Arc::clone(&self.slots);
+        // A flush takes milliseconds on a busy disk; the session's heartbeats must not wait for it.
+        tokio::task::spawn_blocking(move || slots.write(&bytes)).await.map_err(io::Error::other)?
     }
 }
 
@@ -223,11 +225,12 @@ mod tests {
         let path = directory.path().join("ledger.pb");
         let ledger = LedgerFile::new(path.clone());
         ledger.write(&content()).await.unwrap();
-        let whole = fs::read(&path).unwrap();
-        fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        let whole = fs::read(path.with_extension("b")).unwrap();
+        fs::write(path.with_extension("b"), &whole[..whole.len() / 1000]).unwrap();
         assert!(matches!(ledger.load(), Err(LoadError::Damaged { .. })));
-        fs::write(&path, wire::Ledger { format: 99, ..Default::default() }.encode_to_vec())
-            .unwrap();
+        fs::remove_file(path.with_extension("b")).unwrap();
+        let newer = wire::Ledger { format: 99, ..Default::default() };
+        Slots::new(&path).write(&newer.encode_to_vec()).unwrap();
         assert!(matches!(ledger.load(), Err(LoadError::Newer { format: 99, .. })));
     }
 }

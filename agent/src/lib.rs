@@ -11,3 +11,4 @@ pub mod inventory;
 pub mod join;
 pub mod ledger;
 pub mod session;
+mod slots;

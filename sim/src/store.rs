@@ -34,7 +34,9 @@ impl Store for WatchedStore {
             self.inner.fail_next(with);
         }
         let result = self.inner.commit(changes).await;
-        if result.is_ok() || failure == Some(FailWith::LostAnswer) {
+        // One that conflicts was not written, whatever became of its answer.
+        let unavailable = matches!(result, Err(StoreError::Unavailable(_)));
+        if result.is_ok() || (unavailable && failure == Some(FailWith::LostAnswer)) {
             self.journal.committed(changes);
         }
         tokio::time::sleep(Duration::from_millis(1)).await;

@@ -88,10 +88,14 @@ fn observe(
     let mut container = Container::clone(container);
     container.observed = Some(observed.clone());
     let order_done = observed.restart_nonce >= container.restart_nonce;
-    if container.desired == DesiredPhase::Running && container.admitted && order_done {
+    if container.desired == DesiredPhase::Running && container.admitted {
         match observed.phase {
-            ObservedPhase::Exited => end(&mut container, exited(observed)),
-            ObservedPhase::Failed => failed(transaction, node, &mut container, observed),
+            ObservedPhase::Exited if order_done => end(&mut container, exited(observed)),
+            // A port that is in use keeps a start from being carried out at all.
+            ObservedPhase::Failed if order_done || observed.retrying => {
+                failed(transaction, node, &mut container, observed);
+            }
+            ObservedPhase::Exited | ObservedPhase::Failed => {}
             ObservedPhase::Absent
             | ObservedPhase::Pulling
             | ObservedPhase::Starting

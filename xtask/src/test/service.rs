@@ -160,25 +160,35 @@ fn started(container: &str) -> Result<String> {
 }
 
 pub(crate) fn down() -> Result<Tally> {
-    // Something to take away.
-    let lent = Tally::of(look(&["lend", "left-behind"]).map(|_| ()));
-    let gone = Tally::of(demo::down().and_then(|()| nothing_left()));
+    // Something to take away; it also tells what the demo's things are labelled with.
+    let (lent, cluster) = match look(&["lend", "left-behind"]).and_then(|look| cluster(&look.id)) {
+        Ok(cluster) => (Tally::passed(), cluster),
+        Err(error) => (Tally::of(Err(error)), String::new()),
+    };
+    let gone = Tally::of(demo::down().and_then(|()| nothing_left(&cluster)));
     Ok(lent + gone)
 }
 
-fn nothing_left() -> Result<()> {
-    let labelled = "label=io.berth.cluster";
+fn cluster(container: &str) -> Result<String> {
+    let label = format!("label=io.berth.container={container}");
+    let form = "{{.Label \"io.berth.cluster\"}}";
+    let cluster =
+        shell::output(&mut engine::docker(&["ps", "--filter", &label, "--format", form]))?;
+    ensure!(!cluster.trim().is_empty(), "the engine runs no {container}");
+    Ok(cluster.trim().to_owned())
+}
+
+fn nothing_left(cluster: &str) -> Result<()> {
+    // Where none could be lent, nothing of any cluster may be there.
+    let label = match cluster {
+        "" => "label=io.berth.cluster".to_owned(),
+        cluster => format!("label=io.berth.cluster={cluster}"),
+    };
+    let containers = ["ps", "--all", "--quiet", "--filter", &label];
+    let networks = ["network", "ls", "--quiet", "--filter", &label];
     let left = [
-        (
-            "containers",
-            shell::output(&mut engine::docker(&["ps", "--all", "--quiet", "--filter", labelled]))?,
-        ),
-        (
-            "networks",
-            shell::output(&mut engine::docker(&[
-                "network", "ls", "--quiet", "--filter", labelled,
-            ]))?,
-        ),
+        ("containers", shell::output(&mut engine::docker(&containers))?),
+        ("networks", shell::output(&mut engine::docker(&networks))?),
         ("firewall tables", lines_with(&mut shell::command("nft", &["list", "tables"]), "berth")?),
         ("processes", processes()?),
     ];

@@ -70,6 +70,9 @@ async fn a_program_that_ends_gives_its_room_back_and_says_how_it_ended() {
         shown(&world, id),
         (Phase::Stopped, Some(Reason::Exited { exit_code: 0, at_once: true }))
     );
+    // Until its blade has heard that it is to stay stopped, it might start it once more: after a reboot, say.
+    assert_eq!(world.handle.committed().state.usage(blade).gpus.len(), 1);
+    world.says_phase(id, ObservedPhase::Exited).await;
     let usage = world.handle.committed().state.usage(blade);
     assert!(usage.gpus.is_empty() && usage.resources.cpu_millis == 0);
     assert_eq!(usage.ports.len(), 1, "its port stays its own");
