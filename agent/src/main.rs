@@ -1,6 +1,7 @@
 //! `berth-agent`: joins a blade to a cluster, and runs there.
 
 use std::{
+    io::IsTerminal as _,
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
                 .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info")),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     // Two threads: one agent's work is waiting for its engine.
     let runtime =
@@ -104,7 +106,7 @@ async fn execute(arguments: Arguments) -> anyhow::Result<()> {
             let membership = identity::load(&config.data.dir)?.membership;
             let removed =
                 berth_docker::cleanup(&config.docker, membership.cluster, membership.node).await?;
-            println!("{removed:?}");
+            println!("removed: {} containers, {} networks", removed.containers, removed.networks);
             Ok(())
         }
         Command::CheckConfig => {

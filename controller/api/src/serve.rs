@@ -50,18 +50,22 @@ async fn dispatch(services: Router, pages: Router, request: Request) -> Response
 
 async fn services(api: Api) -> Router {
     let reporter = HealthReporter::new();
-    for name in [
+    let served = [
         name::<AuthServiceServer<Api>>(),
         name::<ContainerServiceServer<Api>>(),
         name::<NodeServiceServer<Api>>(),
-    ] {
+    ];
+    for name in served {
         reporter.set_service_status(name, ServingStatus::Serving).await;
     }
     let health = tonic_health::server::HealthService::from_health_reporter(reporter);
     let reflection = || {
-        tonic_reflection::server::Builder::configure()
+        let builder = tonic_reflection::server::Builder::configure()
             .register_encoded_file_descriptor_set(berth_proto::DESCRIPTORS)
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+            .with_service_name(HEALTH);
+        // By name, because the descriptors also hold the agents' service, which has a port of its own.
+        served.into_iter().fold(builder, |builder, name| builder.with_service_name(name))
     };
     let invariant = "the descriptors were compiled with this program";
     Routes::new(AuthServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
@@ -77,6 +81,8 @@ async fn services(api: Api) -> Router {
         .layer(tonic_web::GrpcWebLayer::new())
         .layer(from_fn(guard::note_transport))
 }
+
+const HEALTH: &str = "grpc.health.v1.Health";
 
 fn name<S: NamedService>() -> &'static str {
     S::NAME
