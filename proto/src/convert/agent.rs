@@ -34,7 +34,12 @@ pub fn timestamp_to_wire(timestamp: Timestamp) -> prost_types::Timestamp {
 }
 
 pub fn timestamp_from_wire(timestamp: &prost_types::Timestamp) -> Timestamp {
-    Timestamp(timestamp.seconds.saturating_mul(1000).saturating_add(i64::from(timestamp.nanos / 1_000_000)))
+    Timestamp(
+        timestamp
+            .seconds
+            .saturating_mul(1000)
+            .saturating_add(i64::from(timestamp.nanos / 1_000_000)),
+    )
 }
 
 fn port(field: &'static str, number: u32) -> Result<u16, Malformed> {
@@ -55,15 +60,20 @@ pub fn desired_to_wire(update: &DesiredUpdate) -> wire::Desired {
 }
 
 pub fn desired_from_wire(desired: wire::Desired) -> Result<DesiredUpdate, Malformed> {
-    let removed: Result<Vec<ContainerId>, _> = desired.removed.iter().map(|id| id.parse()).collect();
-    let containers: Result<Vec<_>, _> = desired.containers.into_iter().map(desired_container_from_wire).collect();
+    let removed: Result<Vec<ContainerId>, _> =
+        desired.removed.iter().map(|id| id.parse()).collect();
+    let containers: Result<Vec<_>, _> =
+        desired.containers.into_iter().map(desired_container_from_wire).collect();
     Ok(DesiredUpdate {
         epoch: desired.cluster_epoch.parse().map_err(|e| malformed("cluster_epoch", e))?,
         generation: desired.generation,
         base: (desired.base_generation > 0).then_some(desired.base_generation),
         containers: containers?,
         removed: removed.map_err(|e| malformed("removed", e))?,
-        digest: desired.set_digest.try_into().map_err(|_| malformed("set_digest", "32 bytes are wanted"))?,
+        digest: desired
+            .set_digest
+            .try_into()
+            .map_err(|_| malformed("set_digest", "32 bytes are wanted"))?,
     })
 }
 
@@ -105,7 +115,9 @@ pub fn desired_container_to_wire(desired: &DesiredContainer) -> wire::DesiredCon
     }
 }
 
-pub fn desired_container_from_wire(desired: wire::DesiredContainer) -> Result<DesiredContainer, Malformed> {
+pub fn desired_container_from_wire(
+    desired: wire::DesiredContainer,
+) -> Result<DesiredContainer, Malformed> {
     let phase = match desired.phase() {
         wire::DesiredPhase::Running => DesiredPhase::Running,
         wire::DesiredPhase::Stopped => DesiredPhase::Stopped,
@@ -124,15 +136,21 @@ pub fn desired_container_from_wire(desired: wire::DesiredContainer) -> Result<De
             host: port("spec.ports.host_port", p.host_port)?,
         })
     });
-    let gpus = spec.gpu_ids.iter().map(|id| GpuId::parse(id).ok_or_else(|| malformed("spec.gpu_ids", id)));
+    let gpus =
+        spec.gpu_ids.iter().map(|id| GpuId::parse(id).ok_or_else(|| malformed("spec.gpu_ids", id)));
     Ok(DesiredContainer {
         id: desired.container_id.parse().map_err(|e| malformed("container_id", e))?,
         incarnation: desired.incarnation,
         phase,
         restart_nonce: desired.restart_nonce,
-        not_after: desired.not_after.as_ref().map(timestamp_from_wire).ok_or_else(|| malformed("not_after", "missing"))?,
+        not_after: desired
+            .not_after
+            .as_ref()
+            .map(timestamp_from_wire)
+            .ok_or_else(|| malformed("not_after", "missing"))?,
         spec: EngineSpec {
-            image: ImageRef::parse(&spec.image).map_err(|e| malformed("spec.image", format!("{e:?}")))?,
+            image: ImageRef::parse(&spec.image)
+                .map_err(|e| malformed("spec.image", format!("{e:?}")))?,
             ports: ports.collect::<Result<_, Malformed>>()?,
             gpus: gpus.collect::<Result<_, Malformed>>()?,
             command: spec.command,
@@ -149,7 +167,11 @@ pub fn desired_container_from_wire(desired: wire::DesiredContainer) -> Result<De
 
 // === observed ===
 
-pub fn observed_to_wire(id: ContainerId, observed: &Observed, orphan: bool) -> wire::ObservedContainer {
+pub fn observed_to_wire(
+    id: ContainerId,
+    observed: &Observed,
+    orphan: bool,
+) -> wire::ObservedContainer {
     let pull = observed.pull.unwrap_or(PullProgress { done_bytes: 0, total_bytes: 0 });
     wire::ObservedContainer {
         container_id: id.to_string(),
@@ -180,7 +202,9 @@ pub fn observed_to_wire(id: ContainerId, observed: &Observed, orphan: bool) -> w
 }
 
 /// The container, what is said of it, and whether it is an orphan.
-pub fn observed_from_wire(wire: wire::ObservedContainer) -> Result<(ContainerId, Observed, bool), Malformed> {
+pub fn observed_from_wire(
+    wire: wire::ObservedContainer,
+) -> Result<(ContainerId, Observed, bool), Malformed> {
     let phase = match wire.phase() {
         wire::ObservedPhase::Absent => ObservedPhase::Absent,
         wire::ObservedPhase::Pulling => ObservedPhase::Pulling,
@@ -193,8 +217,10 @@ pub fn observed_from_wire(wire: wire::ObservedContainer) -> Result<(ContainerId,
         wire::ObservedPhase::Unspecified => return Err(malformed("phase", wire.phase)),
     };
     let id = wire.container_id.parse().map_err(|e| malformed("container_id", e))?;
-    let pull = (phase == ObservedPhase::Pulling)
-        .then_some(PullProgress { done_bytes: wire.pull_done_bytes, total_bytes: wire.pull_total_bytes });
+    let pull = (phase == ObservedPhase::Pulling).then_some(PullProgress {
+        done_bytes: wire.pull_done_bytes,
+        total_bytes: wire.pull_total_bytes,
+    });
     let observed = Observed {
         incarnation: wire.incarnation,
         phase,
@@ -228,14 +254,20 @@ fn fault_to_wire(fault: &Fault) -> wire::Fault {
         FaultKind::Engine => (wire::FaultCode::Engine, 0),
         FaultKind::ForeignContainer => (wire::FaultCode::ForeignContainer, 0),
     };
-    wire::Fault { code: code.into(), detail: fault.detail.chars().take(DETAIL_MAXIMUM).collect(), port }
+    wire::Fault {
+        code: code.into(),
+        detail: fault.detail.chars().take(DETAIL_MAXIMUM).collect(),
+        port,
+    }
 }
 
 fn fault_from_wire(fault: wire::Fault) -> Result<Fault, Malformed> {
     let kind = match fault.code() {
         wire::FaultCode::ImageNotFound => FaultKind::ImageNotFound,
         wire::FaultCode::RegistryUnreachable => FaultKind::RegistryUnreachable,
-        wire::FaultCode::PortInUse => FaultKind::PortInUse { port: port("fault.port", fault.port)? },
+        wire::FaultCode::PortInUse => {
+            FaultKind::PortInUse { port: port("fault.port", fault.port)? }
+        }
         wire::FaultCode::CommandNotFound => FaultKind::CommandNotFound,
         wire::FaultCode::NoGpuRuntime => FaultKind::NoGpuRuntime,
         wire::FaultCode::FirewallMissing => FaultKind::FirewallMissing,
@@ -315,6 +347,10 @@ pub fn inventory_from_wire(wire: wire::Inventory) -> Result<Inventory, Malformed
             .collect(),
         engine_version: wire.engine_version,
         kernel_version: wire.kernel_version,
-        problems: wire.problems.into_iter().map(fault_from_wire).collect::<Result<_, Malformed>>()?,
+        problems: wire
+            .problems
+            .into_iter()
+            .map(fault_from_wire)
+            .collect::<Result<_, Malformed>>()?,
     })
 }

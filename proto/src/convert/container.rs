@@ -95,13 +95,9 @@ pub fn container(view: View<'_>) -> v1::Container {
             .unwrap_or_default(),
         node_labels: spec.node_labels.clone(),
         runtime: runtime(spec.runtime).into(),
-        pull: observed
-            .filter(|_| phase == Phase::Pulling)
-            .and_then(|observed| observed.pull)
-            .map(|pull| v1::PullProgress {
-                done_bytes: pull.done_bytes,
-                total_bytes: pull.total_bytes,
-            }),
+        pull: observed.filter(|_| phase == Phase::Pulling).and_then(|observed| observed.pull).map(
+            |pull| v1::PullProgress { done_bytes: pull.done_bytes, total_bytes: pull.total_bytes },
+        ),
         guest_ports: spec.guest_ports.iter().copied().map(u32::from).collect(),
         // Of two answers about the same container the one with the higher number is newer.
         generation: container.revision,

@@ -162,7 +162,8 @@ impl World {
     pub(crate) async fn says(&self, node: NodeId, id: ContainerId, observed: Observed) {
         self.apply(move |transaction| {
             // It holds everything that it was told.
-            let held = transaction.state().nodes.get(&node).map_or(0, |node| node.desired_generation);
+            let held =
+                transaction.state().nodes.get(&node).map_or(0, |node| node.desired_generation);
             let containers = vec![(id, observed)];
             let report =
                 Report { full: false, held, reconciled_generation: 0, containers, orphans: None };
