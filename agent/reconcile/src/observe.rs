@@ -38,7 +38,12 @@ fn phase(
     // A call is under way, or its answer was lost: a creation or a start may have its effect yet. Who is told that nothing
     // runs gives its GPU to somebody else; who is told that it is gone forgets it.
     let unsure = s.memo.doing.is_some() || s.memo.unsure;
-    if desired.phase != DesiredPhase::Running && unsure {
+    // An earlier incarnation uses the same GPUs until it is stopped.
+    let another_runs = s.engine.iter().any(|container| {
+        container.incarnation != desired.incarnation
+            && matches!(container.state, EngineState::Running { .. })
+    });
+    if desired.phase != DesiredPhase::Running && (unsure || another_runs) {
         return ObservedPhase::Stopping;
     }
     if desired.phase == DesiredPhase::Removed {

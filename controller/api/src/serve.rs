@@ -65,7 +65,7 @@ async fn services(api: Api) -> Router {
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
             .with_service_name(HEALTH);
         // By name, because the descriptors also hold the agents' service, which has a port of its own.
-        served.into_iter().fold(builder, |builder, name| builder.with_service_name(name))
+        served.into_iter().fold(builder, tonic_reflection::server::Builder::with_service_name)
     };
     let invariant = "the descriptors were compiled with this program";
     Routes::new(AuthServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
