@@ -148,7 +148,7 @@ impl Blade {
                 }
                 DesiredPhase::Stopped if running != 0 => self.violation("runs although stopped"),
                 DesiredPhase::Removed if !there.is_empty() => {
-                    self.violation("leak: tombstone not carried out")
+                    self.violation("leak: tombstone not carried out");
                 }
                 DesiredPhase::Running | DesiredPhase::Stopped | DesiredPhase::Removed => {}
             }
