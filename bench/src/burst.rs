@@ -106,7 +106,7 @@ async fn by_engine(bench: &mut Bench) -> Result<f64> {
             loop {
                 let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
                 let Some((name, body)) = next else { return anyhow::Ok((engine, made)) };
-                made.push(engine.launch(&name, body).await?);
+                made.push(engine.launch(&name, body).await?.id);
             }
         });
     }

@@ -1,6 +1,9 @@
 //! The engine's API without anything between: one kept-alive connection, HTTP/1.1 on its socket.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, Result, bail};
 use bytes::Bytes;
@@ -12,6 +15,13 @@ use tokio::net::UnixStream;
 
 pub(crate) struct Engine {
     sender: http1::SendRequest<Full<Bytes>>,
+}
+
+pub(crate) struct Launched {
+    pub(crate) id: String,
+    pub(crate) created_in: Duration,
+    /// All of it.
+    pub(crate) launched_in: Duration,
 }
 
 impl Engine {
@@ -62,14 +72,16 @@ impl Engine {
         Ok(answer)
     }
 
-    /// Creates and starts; returns the id when the start has been answered.
-    pub(crate) async fn launch(&mut self, name: &str, body: Bytes) -> Result<String> {
+    /// Creates and starts; returns when the start has been answered.
+    pub(crate) async fn launch(&mut self, name: &str, body: Bytes) -> Result<Launched> {
+        let began = Instant::now();
         let path = format!("/containers/create?name={name}");
         let answer = self.expect(Method::POST, &path, body, &[201]).await?;
         let answer: Value = serde_json::from_slice(&answer)?;
         let id = answer["Id"].as_str().context("a created container has an id")?.to_owned();
+        let created_in = began.elapsed();
         self.expect(Method::POST, &format!("/containers/{id}/start"), Bytes::new(), &[204]).await?;
-        Ok(id)
+        Ok(Launched { id, created_in, launched_in: began.elapsed() })
     }
 
     /// As the agent does it: a stop with time to end, then the removal. Returns when it is gone.

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{
     burst,
-    engine::Engine,
+    engine::{Engine, Launched},
     figure::Figure,
     house::{ENGINE_PORTS, House},
     person::{Administrator, Person, connect},
@@ -239,7 +239,7 @@ impl Bench {
                 (self.through_berth(round).await, direct)
             };
             match pair {
-                (Ok(berth), Ok(direct)) => pairs.push(berth, direct),
+                (Ok(berth), Ok(direct)) => pairs.push(berth, &direct),
                 (berth, direct) => {
                     for error in [berth.err(), direct.err()].into_iter().flatten() {
                         say(format_args!("pair {round} is lost: {error:#}"));
@@ -271,15 +271,13 @@ impl Bench {
         took
     }
 
-    async fn by_engine(&mut self, engine: &mut Engine) -> Result<Duration> {
+    async fn by_engine(&mut self, engine: &mut Engine) -> Result<Launched> {
         tokio::time::sleep(PAUSE).await;
         let template = self.pair_template();
         let (name, body) = self.engine_request(&template);
-        let began = Instant::now();
-        let id = engine.launch(&name, body).await?;
-        let took = began.elapsed();
-        engine.remove(&id).await?;
-        Ok(took)
+        let launched = engine.launch(&name, body).await?;
+        engine.remove(&launched.id).await?;
+        Ok(launched)
     }
 }
 
@@ -304,13 +302,16 @@ fn varied(template: &Value, port: u16) -> Value {
 struct Pairs {
     berth: Vec<f64>,
     direct: Vec<f64>,
+    /// The creation's part of what the engine took.
+    creations: Vec<f64>,
     lost: usize,
 }
 
 impl Pairs {
-    fn push(&mut self, berth: Duration, direct: Duration) {
+    fn push(&mut self, berth: Duration, direct: &Launched) {
         self.berth.push(berth.as_secs_f64() * 1e3);
-        self.direct.push(direct.as_secs_f64() * 1e3);
+        self.direct.push(direct.launched_in.as_secs_f64() * 1e3);
+        self.creations.push(direct.created_in.as_secs_f64() * 1e3);
     }
 
     fn both(&self) -> impl Iterator<Item = (f64, f64)> {
@@ -349,9 +350,9 @@ impl Pairs {
     }
 
     fn save(&self, file: &Path) -> Result<()> {
-        let mut text = "berth_ms,engine_ms\n".to_owned();
-        for (berth, direct) in self.both() {
-            writeln!(text, "{berth:.3},{direct:.3}")?;
+        let mut text = "berth_ms,engine_ms,engine_create_ms\n".to_owned();
+        for ((berth, direct), creation) in self.both().zip(&self.creations) {
+            writeln!(text, "{berth:.3},{direct:.3},{creation:.3}")?;
         }
         std::fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
     }
@@ -382,7 +383,12 @@ mod tests {
     fn figures_of_pairs() {
         let mut pairs = Pairs::default();
         for direct in [100, 200, 300] {
-            pairs.push(Duration::from_millis(direct + 10), Duration::from_millis(direct));
+            let launched = Launched {
+                id: String::new(),
+                created_in: Duration::from_millis(20),
+                launched_in: Duration::from_millis(direct),
+            };
+            pairs.push(Duration::from_millis(direct + 10), &launched);
         }
         let figures = serde_json::to_value(pairs.figures()).unwrap();
         let find = |name: &str| {
