@@ -19,19 +19,19 @@ use rustls::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::world::CLUSTER;
+pub use crate::world::CLUSTER;
 
 /// The controller's host name in the simulated network.
-pub(crate) const CONTROLLER: &str = "controller";
+pub const CONTROLLER: &str = "controller";
 
-pub(crate) struct Authority {
+pub struct Authority {
     certificate: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
     server: Arc<SingleCertAndKey>,
 }
 
 /// The one of this process.
-pub(crate) fn authority() -> &'static Arc<Authority> {
+pub fn authority() -> &'static Arc<Authority> {
     static AUTHORITY: OnceLock<Arc<Authority>> = OnceLock::new();
     AUTHORITY.get_or_init(|| Arc::new(Authority::new().expect("certificates can be made")))
 }
@@ -50,20 +50,22 @@ impl Authority {
         let server = server.signed_by(&server_key, &issuer)?;
         let private = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(server_key.serialize_der()));
         let provider = rustls::crypto::ring::default_provider();
-        let certified = CertifiedKey::from_der(vec![server.der().clone()], private, &provider)?;
+        // With the authority in the chain: a blade that joins knows it by its fingerprint alone.
+        let chain = vec![server.der().clone(), certificate.clone()];
+        let certified = CertifiedKey::from_der(chain, private, &provider)?;
         Ok(Self { certificate, issuer, server: Arc::new(SingleCertAndKey::from(certified)) })
     }
 
-    pub(crate) fn der(&self) -> CertificateDer<'static> {
+    pub fn der(&self) -> CertificateDer<'static> {
         self.certificate.clone()
     }
 
-    pub(crate) fn server(&self) -> Arc<dyn ResolvesServerCert> {
+    pub fn server(&self) -> Arc<dyn ResolvesServerCert> {
         Arc::clone(&self.server) as Arc<dyn ResolvesServerCert>
     }
 
     /// What a blade that has joined holds.
-    pub(crate) fn identity(&self, node: NodeId) -> Result<Identity, rcgen::Error> {
+    pub fn identity(&self, node: NodeId) -> Result<Identity, rcgen::Error> {
         let key = KeyPair::generate_for(&PKCS_ED25519)?;
         let certificate = node_params(CLUSTER, node)?.signed_by(&key, &self.issuer)?;
         let membership = Membership::new(

@@ -9,7 +9,7 @@
 //! must not be.
 
 mod agent;
-mod authority;
+pub mod authority;
 mod blade;
 mod clock;
 mod controller;

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::{blade::Blade, clock::SimClock, journal::Journal};
 
-pub(crate) const CLUSTER: ClusterId = ClusterId::new(Uuid::from_u128(0xc1));
+pub const CLUSTER: ClusterId = ClusterId::new(Uuid::from_u128(0xc1));
 pub(crate) const EPOCH: Epoch = Epoch::new(Uuid::from_u128(0xe1));
 /// After the database was put back.
 pub(crate) const NEXT_EPOCH: Epoch = Epoch::new(Uuid::from_u128(0xe2));
