@@ -1,4 +1,5 @@
 //! How a blade becomes one of ours, over real connections: the join string, the certificate, its renewal and its end.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
