@@ -44,11 +44,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
-    if matches!(arguments.command, Command::Serve) {
-        allocate_large_blocks_apart();
-    }
-    match run(arguments) {
+    match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // One sentence with its causes; standard error may be closed, and then nobody reads it.
@@ -56,23 +52,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Hashing a password takes 19 MiB for 20 ms. glibc learns from the first such block to keep all later ones in its arenas and
-/// never gives them back: nine sign-ins leave 196 MB behind. With a threshold of our own it learns nothing, and nine sign-ins
-/// leave 21 MB. It reads the threshold when a process begins, hence the process begins once more, under the same id.
-fn allocate_large_blocks_apart() {
-    use std::os::unix::process::CommandExt as _;
-
-    const THRESHOLD: &str = "MALLOC_MMAP_THRESHOLD_";
-    if cfg!(not(target_env = "gnu")) || std::env::var_os(THRESHOLD).is_some() {
-        return;
-    }
-    let mut arguments = std::env::args_os();
-    let (Some(name), Ok(program)) = (arguments.next(), std::env::current_exe()) else { return };
-    let mut again = std::process::Command::new(program);
-    // Returns only when it failed, and then it is but a matter of memory.
-    let _ = again.arg0(name).args(arguments).env(THRESHOLD, (1 << 20).to_string()).exec();
 }
 
 fn run(arguments: Arguments) -> Result<()> {
