@@ -17,7 +17,7 @@ pub struct Node {
     pub id: NodeId,
     pub name: String,
     pub joined_at: Timestamp,
-    /// SHA-256 of the public key that may speak for it: an older certificate of a re-joined blade is refused.
+    /// Of the certificate that was issued last; shown, and warned of when it comes near.
     pub certificate_expires_at: Timestamp,
 
     // Written by people.
