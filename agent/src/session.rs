@@ -110,6 +110,11 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
             Err(_) => return End::NoGreeting,
         };
         tracing::info!(session.id = %welcome.session_id, "session begins");
+        if let Some(holding) = self.holding(&welcome.cluster_epoch)
+            && let Err(end) = send(&outbox, wire::agent_message::Body::Holding(holding)).await
+        {
+            return end;
+        }
         match self.converse(&outbox, &mut inbound, &welcome).await {
             Ok(()) => End::Closed,
             Err(end) => end,
@@ -129,6 +134,23 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
             accepted_generation: held.map_or(0, |(_, generation)| generation),
             inventory: Some(convert::inventory_to_wire(&self.inventory.borrow_and_update())),
         }
+    }
+
+    /// What a controller with another epoch cannot know; and what earlier ones left, which it may know by now.
+    fn holding(&self, epoch: &str) -> Option<wire::Holding> {
+        let (set, retained) = self.reconciler.holding();
+        let set = set?;
+        let same = set.epoch.to_string() == epoch;
+        if same && retained.is_empty() {
+            return None;
+        }
+        let wire = convert::desired_container_to_wire;
+        Some(wire::Holding {
+            cluster_epoch: set.epoch.to_string(),
+            generation: set.generation,
+            containers: if same { Vec::new() } else { set.containers.values().map(wire).collect() },
+            retained: retained.iter().map(wire).collect(),
+        })
     }
 
     async fn converse(

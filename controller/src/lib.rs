@@ -5,6 +5,7 @@ pub mod accounts;
 pub mod ca;
 pub mod config;
 pub mod healthcheck;
+pub mod new_epoch;
 mod notify;
 mod pages;
 pub mod serve;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use berth_controller::{accounts, config, healthcheck, serve};
+use berth_controller::{accounts, config, healthcheck, new_epoch, serve};
 use clap::{Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
@@ -35,6 +35,8 @@ enum Command {
     /// The built-in directory's accounts
     #[command(subcommand)]
     User(accounts::User),
+    /// After an older database was put back, with the controller stopped: the blades' containers are taken into it
+    NewEpoch,
     /// Says whether the configuration can be used
     CheckConfig,
     /// Shows the merged configuration, and where each value comes from
@@ -69,6 +71,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Command::User(command) => {
             runtime()?.block_on(accounts::run(&loaded.config, command, &mut out))?;
         }
+        Command::NewEpoch => runtime()?.block_on(new_epoch::run(&loaded.config, &mut out))?,
         Command::Healthcheck => runtime()?.block_on(healthcheck::run(&loaded.config))?,
     }
     Ok(())

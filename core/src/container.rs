@@ -100,6 +100,8 @@ pub enum StopCause {
     },
     /// It cannot be made or started as it is.
     Failed(Fault),
+    /// An older database was put back, and its blade has nothing of it any more. Started, it is made anew.
+    Gone,
 }
 
 /// Where it runs. Complete: the agent makes no choices.

@@ -29,6 +29,10 @@ pub enum Rejection {
     Unreachable,
     /// The controller has not heard of it since its own start.
     NotHeardOf,
+    /// Its ledger is ahead of the database.
+    RefusesOrders,
+    /// A database was put back, and another blade that has not spoken since may have this container.
+    AfterRestore,
     /// It has a problem of its own: no firewall, no engine.
     Faulty(Vec<FaultKind>),
     Cpu {

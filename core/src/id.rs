@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock::Timestamp;
+
 macro_rules! typed_id {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -19,6 +21,13 @@ macro_rules! typed_id {
 
             pub const fn uuid(self) -> Uuid {
                 self.0
+            }
+
+            /// When it was made, of an id of version 7.
+            pub fn made_at(self) -> Option<Timestamp> {
+                let (seconds, nanos) = self.0.get_timestamp()?.to_unix();
+                let millis = i64::try_from(seconds).ok()?.checked_mul(1000)?;
+                Some(Timestamp(millis + i64::from(nanos / 1_000_000)))
             }
         }
 

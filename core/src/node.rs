@@ -31,6 +31,8 @@ pub struct Node {
     pub agent_version: String,
     pub reconciled_generation: u64,
     pub orphans: u32,
+    /// The epoch in which its agent last said what it holds. Of an older one: there may be more on it than we know.
+    pub spoke_in: Option<Epoch>,
     /// Host ports that a foreign process was found on; not offered again until the agent no longer reports them.
     pub excluded_ports: BTreeSet<u16>,
 
@@ -39,9 +41,18 @@ pub struct Node {
     pub liveness: Liveness,
     #[serde(skip)]
     pub liveness_since: Timestamp,
-    /// What the agent said it holds; for diagnosis.
+    /// What the controller has against it.
     #[serde(skip)]
-    pub agent_epoch: Option<Epoch>,
+    pub troubles: BTreeSet<Trouble>,
+}
+
+/// What keeps a controller and a blade from working together. The controller's finding: no agent reports it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Trouble {
+    /// Its ledger is ahead of the database, which somebody has put back without a new epoch. It gets no order until then.
+    LedgerAhead,
+    /// Two agents take turns with one identity: a blade's disk was cloned. Cordoned; an administrator ends it.
+    TwoAgents,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -25,11 +25,19 @@ pub enum Reason {
     WaitingForRoom(Explanation),
     SentToNode,
     NodeUnreachable,
-    Fault { fault: Fault, retrying: bool },
-    Exited { exit_code: i32, at_once: bool },
+    Fault {
+        fault: Fault,
+        retrying: bool,
+    },
+    Exited {
+        exit_code: i32,
+        at_once: bool,
+    },
     OutOfMemory,
     StoppedByUser,
     LeaseEnded,
+    /// Its blade has nothing of it any more.
+    Gone,
 }
 
 /// `liveness` is that of the blade it is placed on.
@@ -77,6 +85,7 @@ fn stopped(container: &Container, liveness: Liveness) -> (Phase, Option<Reason>)
         None => (Phase::Stopped, None),
         Some(StopCause::ByUser) => (Phase::Stopped, Some(Reason::StoppedByUser)),
         Some(StopCause::LeaseEnded) => (Phase::Stopped, Some(Reason::LeaseEnded)),
+        Some(StopCause::Gone) => (Phase::Stopped, Some(Reason::Gone)),
         Some(StopCause::Failed(fault)) => {
             (Phase::Failed, Some(Reason::Fault { fault: fault.clone(), retrying: false }))
         }

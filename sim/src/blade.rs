@@ -175,25 +175,17 @@ impl Blade {
 
     /// No GPU, no port and no core is used twice at this instant.
     pub(crate) fn check_running(&self) {
-        let put_back = self.journal.was_put_back();
         let mut gpus = BTreeSet::new();
         let mut ports = BTreeSet::new();
         let mut ids = BTreeSet::new();
         let mut used = Resources::default();
         for (engine, spec) in self.running() {
-            let ours = self.journal.row(engine.container).is_some_and(|row| {
-                row.placement.as_ref().is_some_and(|placement| placement.node == self.node)
-            });
-            // After a database was put back there are containers that the scheduler cannot know of.
-            if put_back && !ours {
-                continue;
-            }
             used = used.plus(spec.resources);
             if !ids.insert(engine.container) {
                 self.journal.violation(format!("duplicate ({})", engine.container));
             }
             for gpu in spec.gpus {
-                if !gpus.insert(gpu.clone()) && !put_back {
+                if !gpus.insert(gpu.clone()) {
                     self.journal.violation(format!("{} is used twice", gpu.as_str()));
                 }
             }
@@ -204,9 +196,7 @@ impl Blade {
             }
         }
         let offered = self.inventory().offered();
-        if !put_back
-            && (used.cpu_millis > offered.cpu_millis || used.memory_bytes > offered.memory_bytes)
-        {
+        if used.cpu_millis > offered.cpu_millis || used.memory_bytes > offered.memory_bytes {
             self.journal.violation(format!("{} runs more than it has", self.name));
         }
     }

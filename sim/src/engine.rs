@@ -106,8 +106,7 @@ impl Runtime for Engine {
                     blade.check_running();
                 }
                 (Err(Error::Fault { kind: FaultKind::PortInUse { port }, .. }), _)
-                    if !lock(&blade.foreign_ports).contains(port)
-                        && !blade.journal.was_put_back() =>
+                    if !lock(&blade.foreign_ports).contains(port) =>
                 {
                     blade.journal.violation(format!("port {port} is used twice"));
                 }

@@ -19,14 +19,12 @@ pub(crate) struct Faults {
     chance: Chance,
     broken: Vec<(Duration, Broken)>,
     next: Duration,
-    /// Whether ports are taken, which makes containers anew.
-    incarnations: bool,
 }
 
 impl Faults {
-    pub(crate) fn new(world: Arc<World>, incarnations: bool) -> Self {
+    pub(crate) fn new(world: Arc<World>) -> Self {
         let chance = Chance::new(world.seed, "faults");
-        Self { world, chance, broken: Vec::new(), next: Duration::from_secs(3), incarnations }
+        Self { world, chance, broken: Vec::new(), next: Duration::from_secs(3) }
     }
 
     /// Between two steps.
@@ -133,10 +131,8 @@ impl Faults {
             61..70 => blade.fail_ledger(),
             70..80 => blade.set_trouble(self.chance.between(0, 1) * 60),
             80..84 => {
-                if self.incarnations {
-                    blade.hold_ports();
-                    tracing::info!(target: "berth_sim", blade = blade.name, "foreign processes take ports");
-                }
+                blade.hold_ports();
+                tracing::info!(target: "berth_sim", blade = blade.name, "foreign processes take ports");
             }
             _ => {
                 let delay = self.chance.millis(1, 150);

@@ -73,10 +73,6 @@ impl Journal {
         lock(&self.inner).engines.insert(node, engine);
     }
 
-    pub(crate) fn row(&self, id: ContainerId) -> Option<Arc<Container>> {
-        lock(&self.inner).rows.get(&id).cloned()
-    }
-
     pub(crate) fn was_put_back(&self) -> bool {
         lock(&self.inner).put_back
     }
@@ -208,9 +204,6 @@ impl Inner {
 
     /// A row may go when nothing of it is left.
     fn gone(&self, row: &Container) -> Option<String> {
-        if self.put_back {
-            return None;
-        }
         let node = row.placement.as_ref()?.node;
         let left = self.engines.get(&node)?().iter().any(|engine| engine.container == row.id);
         left.then(|| format!("leak: forgotten before it was removed ({})", row.id))

@@ -34,19 +34,15 @@ struct People {
     /// What was created, as far as its owner knows.
     mine: Vec<(usize, ContainerId)>,
     made: u64,
-    /// Whether anything is made anew. Not where a database is put back: nobody has decided yet what is to become of an
-    /// incarnation that the backup does not know.
-    incarnations: bool,
 }
 
-pub(crate) async fn run(world: Arc<World>, crowd: Crowd, incarnations: bool) -> turmoil::Result {
+pub(crate) async fn run(world: Arc<World>, crowd: Crowd) -> turmoil::Result {
     let actors = PEOPLE.iter().enumerate().map(|(index, account)| Actor {
         user: Arc::new(person(index, account)),
         session: SessionId::new(Uuid::nil()),
     });
     let chance = Chance::new(world.seed, "people");
-    let mut people =
-        People { actors: actors.collect(), chance, mine: Vec::new(), made: 0, incarnations, world };
+    let mut people = People { actors: actors.collect(), chance, mine: Vec::new(), made: 0, world };
     while !people.world.is_open() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -90,6 +86,9 @@ impl People {
             return;
         }
         let Some((owner, id)) = self.chance.pick(&self.mine).copied() else { return };
+        if !self.is_known(owner) {
+            return;
+        }
         let (actor, rules) = (self.actors[owner].clone(), rules());
         let which = Selector { owner: String::new(), name: id.to_string() };
         let lease = self.chance.millis(5_000, 120_000);
@@ -114,7 +113,7 @@ impl People {
                 })
                 .await,
             ),
-            78..81 if self.incarnations => (
+            78..81 => (
                 "shell",
                 answer(&handle, move |t| containers::start_with_shell(t, &actor, &which).map(drop))
                     .await,
@@ -133,6 +132,12 @@ impl People {
         if matches!(done, Err(Error::NotFound { .. })) {
             self.mine.retain(|(_, other)| *other != id);
         }
+    }
+
+    /// Somebody whom the database does not know cannot sign in.
+    fn is_known(&self, who: usize) -> bool {
+        let user = self.actors[who].user.id;
+        self.world.live().is_some_and(|live| live.committed().state.users.contains_key(&user))
     }
 
     fn exit(&self, id: ContainerId) {
@@ -172,6 +177,10 @@ impl People {
     async fn create(&mut self, owner: usize, new: NewContainer) {
         let mut ids = Vec::new();
         for _ in 0..3 {
+            if !self.is_known(owner) {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                continue;
+            }
             let Some(handle) = self.world.live() else {
                 tokio::time::sleep(Duration::from_millis(500)).await;
                 continue;

@@ -14,14 +14,14 @@ use crate::{
     authority::{CONTROLLER, authority},
     blade::Blade,
     clock::{SimClock, beginning},
-    controller,
+    controller::{self, PEOPLE, person},
     faults::Faults,
     journal::Journal,
     people::{self, Crowd, IMAGES},
     record::Recorder,
     settled::{check_sums, unsettled},
     store::restored,
-    world::{CLUSTER, EPOCH, NEXT_EPOCH, World, rules},
+    world::{CLUSTER, EPOCH, World, next_epoch, rules},
 };
 
 /// Messages arrive between ticks; timers are exact to the millisecond within them.
@@ -91,13 +91,16 @@ pub fn run(plan: Plan) -> Outcome {
 
 fn weather(world: &Arc<World>) -> Duration {
     let mut sim = hosts(world);
-    let mut faults = Faults::new(Arc::clone(world), !puts_back(world.seed));
+    let mut faults = Faults::new(Arc::clone(world));
     let mut backup = None;
     let mut sequence = 0;
     while sim.elapsed() < STORM && step(&mut sim, world, &mut sequence) {
         faults.step(&mut sim);
         if puts_back(world.seed) {
             put_back(world, &mut sim, &mut faults, &mut backup);
+        }
+        if world.planted == Some(PlantedFault::AbsenceDestroys) && sim.elapsed() > STORM / 2 {
+            lose_a_row(world);
         }
     }
     world.close();
@@ -154,7 +157,7 @@ fn hosts(world: &Arc<World>) -> Sim<'static> {
         let (shared, blade) = (Arc::clone(world), Arc::clone(blade));
         sim.host(blade.name, move || agent::run(Arc::clone(&shared), Arc::clone(&blade)));
     }
-    sim.client("people", people::run(Arc::clone(world), crowd(world.seed), !puts_back(world.seed)));
+    sim.client("people", people::run(Arc::clone(world), crowd(world.seed)));
     sim
 }
 
@@ -176,22 +179,52 @@ fn step(sim: &mut Sim<'_>, world: &World, sequence: &mut u64) -> bool {
     true
 }
 
-/// Half-way a backup is taken; later the controller dies with its database, and comes back with the backup.
+/// A third of the way a backup is taken; later the controller dies with its database, and comes back with the backup,
+/// under a new epoch. In some runs the backup does not know one of the people.
 fn put_back(world: &World, sim: &mut Sim<'_>, faults: &mut Faults, backup: &mut Option<Records>) {
     let now = sim.elapsed();
+    if faults.is_down(CONTROLLER) {
+        return;
+    }
     if backup.is_none() && now > STORM / 3 {
         let (store, _) = world.store();
         *backup = store.load(CLUSTER, EPOCH).now_or_never().and_then(Result::ok);
     }
     let Some(records) = backup else { return };
-    if now > STORM * 2 / 3 && !world.journal.was_put_back() && !faults.is_down(CONTROLLER) {
-        tracing::info!(target: "berth_sim", revision = records.revision, "the database is put back");
-        faults.crash(sim, CONTROLLER, now + Duration::from_secs(1));
-        world.journal.put_back(records);
-        let store = restored(records.clone(), NEXT_EPOCH).now_or_never();
-        match store {
-            Some(Ok(store)) => world.put_back(store),
-            Some(Err(_)) | None => world.journal.violation("the backup cannot be put back"),
+    if !world.journal.was_put_back() && now > STORM * 2 / 3 {
+        if forgets_a_person(world.seed) {
+            let index = PEOPLE.len() - 1;
+            let user = person(index, PEOPLE[index]).id;
+            records.users.retain(|other| other.id != user);
+            records.containers.retain(|row| row.owner != user);
         }
+        tracing::info!(target: "berth_sim", revision = records.revision, "the database is put back");
+        world.journal.put_back(records);
+        replace(world, sim, faults, records);
     }
+}
+
+fn replace(world: &World, sim: &mut Sim<'_>, faults: &mut Faults, records: &Records) {
+    faults.crash(sim, CONTROLLER, sim.elapsed() + Duration::from_secs(1));
+    let epoch = next_epoch(world.clock.now());
+    match restored(records.clone(), epoch).now_or_never() {
+        Some(Ok(store)) => world.put_back(store, epoch),
+        Some(Err(_)) | None => world.journal.violation("the backup cannot be put back"),
+    }
+}
+
+fn forgets_a_person(seed: u64) -> bool {
+    seed % 10 == 3
+}
+
+/// What no weather does: without it, nothing is ever absent from a set, and a blade that destroys for it goes unnoticed.
+fn lose_a_row(world: &World) {
+    let Some(handle) = world.live() else { return };
+    let Some(id) = handle.committed().state.containers.keys().next().copied() else { return };
+    let asked = handle.apply(move |transaction| {
+        transaction.remove_container(id);
+        Ok(())
+    });
+    // Asked in passing: whether it is answered is of no interest.
+    drop(asked.now_or_never());
 }

@@ -19,7 +19,6 @@ pub(crate) fn unsettled(world: &World) -> Vec<String> {
     let Some(handle) = world.live() else { return vec!["no controller".to_owned()] };
     let committed = handle.committed();
     let state = &committed.state;
-    let put_back = world.journal.was_put_back();
     let mut open = Vec::new();
     let mut engines: BTreeMap<(NodeId, ContainerId), Vec<EngineContainer>> = BTreeMap::new();
     for blade in &world.blades {
@@ -33,12 +32,10 @@ pub(crate) fn unsettled(world: &World) -> Vec<String> {
             open.extend(row_open(state, row, &here.unwrap_or_default()));
         }
     }
-    if !put_back {
-        // What is left has no row, or its row is of another blade.
-        open.extend(engines.keys().map(|(node, id)| format!("leak: {id} on {node} has no row")));
-    }
+    // What is left has no row, or its row is of another blade.
+    open.extend(engines.keys().map(|(node, id)| format!("leak: {id} on {node} has no row")));
     for blade in &world.blades {
-        open.extend(blade_open(state, blade, put_back));
+        open.extend(blade_open(state, blade));
     }
     open
 }
@@ -98,7 +95,7 @@ fn waits_in_vain(state: &State, row: &Container) -> bool {
         && matches!(place(&state.cluster_snapshot(&nothing), &request), Decision::Placed { .. })
 }
 
-fn blade_open(state: &State, blade: &Blade, put_back: bool) -> Vec<String> {
+fn blade_open(state: &State, blade: &Blade) -> Vec<String> {
     let mut open = Vec::new();
     let Some(node) = state.nodes.get(&blade.node) else {
         return vec![format!("{} has no row", blade.name)];
@@ -124,7 +121,7 @@ fn blade_open(state: &State, blade: &Blade, put_back: bool) -> Vec<String> {
     if !blade.machine.networks().is_subset(&needed) {
         open.push(format!("leak: {} has a network without users", blade.name));
     }
-    if !put_back && node.orphans > 0 {
+    if node.orphans > 0 {
         open.push(format!("{} has orphans", blade.name));
     }
     open

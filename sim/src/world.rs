@@ -10,7 +10,10 @@ use std::{
 };
 
 use berth_app::{containers::Rules, writer::Handle};
-use berth_core::id::{ClusterId, Epoch};
+use berth_core::{
+    clock::Timestamp,
+    id::{ClusterId, Epoch},
+};
 use berth_reconcile::point::PlantedFault;
 use berth_session::Timing;
 use berth_store::{FailWith, MemoryStore};
@@ -21,7 +24,11 @@ use crate::{blade::Blade, clock::SimClock, journal::Journal};
 pub const CLUSTER: ClusterId = ClusterId::new(Uuid::from_u128(0xc1));
 pub(crate) const EPOCH: Epoch = Epoch::new(Uuid::from_u128(0xe1));
 /// After the database was put back.
-pub(crate) const NEXT_EPOCH: Epoch = Epoch::new(Uuid::from_u128(0xe2));
+/// Of a database that is put back at this moment.
+pub(crate) fn next_epoch(now: Timestamp) -> Epoch {
+    let millis = u64::try_from(now.0).unwrap_or(0);
+    Epoch::new(uuid::Builder::from_unix_timestamp_millis(millis, &[7; 10]).into_uuid())
+}
 pub(crate) const PORT: u16 = 8444;
 
 /// Shorter than in life, so that half a minute holds many of each.
@@ -86,8 +93,8 @@ impl World {
         lock(&self.store).clone()
     }
 
-    pub(crate) fn put_back(&self, store: MemoryStore) {
-        *lock(&self.store) = (store, NEXT_EPOCH);
+    pub(crate) fn put_back(&self, store: MemoryStore, epoch: Epoch) {
+        *lock(&self.store) = (store, epoch);
     }
 
     /// The living controller's writer.

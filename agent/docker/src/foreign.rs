@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use berth_core::{node::PortRange, resources::Resources};
+use berth_core::{id::ContainerId, node::PortRange, resources::Resources};
 use berth_reconcile::runtime::{EngineId, Error};
 use bollard::{
     models::{ContainerStatsResponse, ContainerSummary, HostConfig},
@@ -22,7 +22,7 @@ use crate::{
 /// Inspections at a time.
 const AT_ONCE: usize = 4;
 
-/// Running containers without our labels, and the host ports that they publish.
+/// Running containers that are in no set of ours, and the host ports that they publish.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Foreign {
     pub containers: usize,
@@ -38,12 +38,17 @@ pub(crate) async fn foreign(
     engine: &Engine,
     identity: &Identity,
     range: PortRange,
+    wanted: &BTreeSet<ContainerId>,
     times: &CpuTimes,
 ) -> Result<Foreign, Error> {
     let running = quick(engine.quick.list_containers(None::<ListContainersOptions>)).await?;
     let others: Vec<ContainerSummary> = running
         .into_iter()
-        .filter(|container| !container.labels.as_ref().is_some_and(|labels| identity.owns(labels)))
+        .filter(|container| {
+            // An orphan of ours has its place, until an administrator decides.
+            let facts = container.labels.as_ref().and_then(|labels| identity.facts(labels));
+            facts.is_none_or(|facts| !wanted.contains(&facts.container))
+        })
         .collect();
     let ports = others
         .iter()

@@ -21,13 +21,13 @@ mod runtime;
 mod subnet;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex},
 };
 
 use berth_core::{
     fault::{Fault, FaultKind},
-    id::{ClusterId, NodeId},
+    id::{ClusterId, ContainerId, NodeId},
     node::PortRange,
 };
 use berth_reconcile::runtime::Error;
@@ -97,10 +97,14 @@ impl Docker {
         self.inner.firewall.problem().map(missing).into_iter().collect()
     }
 
-    /// What containers that are not ours take. The first answer counts no CPU for those without a limit, since it takes
-    /// two looks to see what they use.
-    pub async fn foreign(&self, ports: PortRange) -> Result<Foreign, Error> {
+    /// What containers take that nobody has ordered here: those that are not ours, and ours that are not in `wanted`. The
+    /// first answer counts no CPU for those without a limit, since it takes two looks to see what they use.
+    pub async fn foreign(
+        &self,
+        ports: PortRange,
+        wanted: &BTreeSet<ContainerId>,
+    ) -> Result<Foreign, Error> {
         let inner = &self.inner;
-        foreign::foreign(&inner.engine, &inner.identity, ports, &inner.cpu_times).await
+        foreign::foreign(&inner.engine, &inner.identity, ports, wanted, &inner.cpu_times).await
     }
 }

@@ -122,6 +122,10 @@ pub fn next(s: &Situation<'_>) -> Next {
     if let Some(obsolete) = obsolete {
         return Next::step(take_away(obsolete));
     }
+    if s.engine.iter().any(|container| container.incarnation > desired.incarnation) {
+        // An order from before what is here was made: a database was put back. Beside it, nothing is made.
+        return Next::done();
+    }
     let current = s.engine.iter().find(|container| container.incarnation == desired.incarnation);
     match desired.phase {
         DesiredPhase::Removed => Next::done(),

@@ -166,6 +166,20 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         self.lock().content.set.as_ref().map(|set| (set.epoch, set.generation))
     }
 
+    /// The set, and what is kept of earlier epochs as far as the engine still has it.
+    pub fn holding(&self) -> (Option<DesiredSet>, Vec<DesiredContainer>) {
+        let inner = self.lock();
+        let retained = inner.content.retained.values();
+        let there = retained.filter(|held| !inner.engine_of(held.id).is_empty()).cloned().collect();
+        (inner.content.set.clone(), there)
+    }
+
+    /// What is in the set.
+    pub fn wanted(&self) -> BTreeSet<ContainerId> {
+        let inner = self.lock();
+        inner.content.set.iter().flat_map(|set| set.containers.keys()).copied().collect()
+    }
+
     /// Host ports that containers of the set are meant to have.
     pub fn ports(&self) -> BTreeSet<u16> {
         let inner = self.lock();

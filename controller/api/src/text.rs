@@ -3,7 +3,7 @@
 use berth_app::error::{Error, Kind, Precondition, Quota};
 use berth_core::{
     clock::Timestamp,
-    node::{Liveness, Node},
+    node::{Liveness, Node, Trouble},
     text::{self as words, Language},
     violation::Violation,
 };
@@ -139,6 +139,18 @@ pub(crate) fn problems(language: Language, node: &Node, now: Timestamp) -> Vec<S
             format!("{since}から応答がありません。"),
         ));
     }
+    problems.extend(node.troubles.iter().map(|trouble| match trouble {
+        Trouble::LedgerAhead => pick(
+            language,
+            "It remembers more than the database, which was probably restored: stop the controller, run berth-controller new-epoch, start it again. Until then it gets no orders.".to_owned(),
+            "データベースより新しい情報を持っています(復元直後と思われます)。コントローラを停止し、berth-controller new-epochを実行して起動し直してください。それまで指示は送られません。".to_owned(),
+        ),
+        Trouble::TwoAgents => pick(
+            language,
+            "Two agents use its identity: a disk was probably cloned. Stop one of them, then uncordon it.".to_owned(),
+            "同じ証明書のエージェントが2つ動いています(ディスクの複製と思われます)。片方を停止してから受付を再開してください。".to_owned(),
+        ),
+    }));
     problems.extend(node.inventory.problems.iter().map(|problem| {
         let message = words::fault(language, problem).message;
         match problem.detail.as_str() {

@@ -3,6 +3,7 @@
 //! Knows neither tonic nor a database: every use case is tested with the memory store and no server. Commands are plain
 //! functions over a [`transaction::Transaction`]; [`writer::Handle::apply`] runs them, one batch at a time.
 
+pub mod adopt;
 pub mod authz;
 pub mod background;
 pub mod containers;

@@ -8,7 +8,7 @@ use berth_core::{
     create::is_label,
     id::NodeId,
     join::{JoinToken, UsedBy},
-    node::{Availability, Inventory, Liveness, Node},
+    node::{Availability, Inventory, Liveness, Node, Trouble},
 };
 
 use crate::{
@@ -83,7 +83,7 @@ pub fn enrol(transaction: &mut Transaction, enrolment: &Enrolment) -> Result<Nod
     let mut token = JoinToken::clone(token);
     token.used_by =
         Some(UsedBy { node: enrolment.id, public_key_sha256: enrolment.public_key_sha256 });
-    let now = transaction.now();
+    let (now, epoch) = (transaction.now(), transaction.state().epoch);
     transaction.put_join_token(token);
     transaction.put_node(Node {
         id: enrolment.id,
@@ -96,10 +96,12 @@ pub fn enrol(transaction: &mut Transaction, enrolment: &Enrolment) -> Result<Nod
         agent_version: String::new(),
         reconciled_generation: 0,
         orphans: 0,
+        // Nothing is on it that could be unknown.
+        spoke_in: Some(epoch),
         excluded_ports: Default::default(),
         liveness: Liveness::Unknown,
         liveness_since: now,
-        agent_epoch: None,
+        troubles: Default::default(),
     });
     Ok(enrolment.id)
 }
@@ -119,6 +121,10 @@ pub fn set_availability(
 ) -> Result<NodeId, Error> {
     let mut node = Node::clone(find(transaction.state(), name)?);
     node.availability = availability;
+    if availability == Availability::Active {
+        // Somebody has looked. If it goes on, it is found again.
+        node.troubles.remove(&Trouble::TwoAgents);
+    }
     let id = node.id;
     transaction.put_node(node);
     Ok(id)

@@ -4,7 +4,7 @@ use berth_core::{
     container::{Container, DesiredPhase, PortBinding, StopCause},
     fault::FaultKind,
     id::{ContainerId, NodeId},
-    node::{Inventory, Liveness, Node},
+    node::{Availability, Inventory, Liveness, Node, Trouble},
     observed::{Observed, ObservedPhase},
 };
 
@@ -26,7 +26,10 @@ pub struct Report {
 }
 
 pub fn connected(transaction: &mut Transaction, id: NodeId, version: &str, inventory: Inventory) {
+    let epoch = transaction.state().epoch;
     with_node(transaction, id, |node| {
+        // What it holds of another epoch was taken in before.
+        node.spoke_in = Some(epoch);
         node.agent_version = version.to_owned();
         set_inventory(node, inventory);
     });
@@ -51,6 +54,23 @@ pub fn liveness(transaction: &mut Transaction, id: NodeId, liveness: Liveness) {
             node.liveness = liveness;
             node.liveness_since = now;
         }
+    });
+}
+
+/// What the controller has against a blade, and what it has not.
+pub fn trouble_begins(transaction: &mut Transaction, id: NodeId, trouble: Trouble) {
+    with_node(transaction, id, |node| {
+        node.troubles.insert(trouble);
+        match trouble {
+            Trouble::LedgerAhead => {}
+            Trouble::TwoAgents => node.availability = Availability::Cordoned,
+        }
+    });
+}
+
+pub fn trouble_ends(transaction: &mut Transaction, id: NodeId, trouble: Trouble) {
+    with_node(transaction, id, |node| {
+        node.troubles.remove(&trouble);
     });
 }
 

@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use berth_core::container::Container;
+use berth_core::{
+    container::Container,
+    explanation::{Explanation, NodeVerdict, Outcome, Rejection},
+    node::Node,
+};
 use berth_scheduler::{Decision, PlacementRequest, Usage, place};
 
 use crate::{state::State, transaction::Transaction};
@@ -16,7 +20,11 @@ pub(crate) fn place_waiting(transaction: &mut Transaction) {
             continue;
         };
         let mut container = Container::clone(&container);
-        match decide(transaction.state(), &container) {
+        let decision = match may_be_elsewhere(transaction.state(), &container) {
+            Some(why) => Decision::Unplaceable { why },
+            None => decide(transaction.state(), &container),
+        };
+        match decision {
             Decision::Placed { placement, .. } => {
                 if container.placement.is_some() {
                     // It was told to stay stopped until now: a new order, so that its blade's answer is one to this.
@@ -35,6 +43,27 @@ pub(crate) fn place_waiting(transaction: &mut Transaction) {
             }
         }
     }
+}
+
+/// After a database was put back: what it knew as waiting may have been placed since, on a blade that has not spoken yet.
+fn may_be_elsewhere(state: &State, container: &Container) -> Option<Explanation> {
+    let silent = |node: &Node| node.spoke_in != Some(state.epoch);
+    let of_before = state.epoch.made_at().is_some_and(|began| container.created_at <= began);
+    if container.placement.is_some() || !of_before || !state.nodes.values().any(|node| silent(node))
+    {
+        return None;
+    }
+    let verdict = |node: &Node| {
+        let why = if silent(node) { Rejection::NotHeardOf } else { Rejection::AfterRestore };
+        NodeVerdict {
+            node: node.id,
+            name: node.name.clone(),
+            outcome: Outcome::Rejected(vec![why]),
+        }
+    };
+    let mut nodes: Vec<_> = state.nodes.values().map(|node| verdict(node)).collect();
+    nodes.sort_by(|a, b| a.name.cmp(&b.name));
+    Some(Explanation { nodes })
 }
 
 /// What the scheduler says of this container, as the state is.

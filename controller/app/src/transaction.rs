@@ -9,7 +9,7 @@ use berth_core::{
     desired::DesiredContainer,
     id::{ContainerId, NodeId, SessionId, UserId},
     join::JoinToken,
-    node::Node,
+    node::{Node, Trouble},
 };
 use imbl::OrdSet;
 
@@ -147,7 +147,8 @@ impl Transaction {
         };
         match after {
             Some((node, _)) if container.admitted && !runs(after) => {
-                if runs(before) {
+                // Never told to run, as far as is known: one of a ledger's, which may be about to stop.
+                if runs(before) || self.state.stopped_in(container.id).is_none() {
                     let generation = self.state.nodes.get(node).map_or(0, |n| n.desired_generation);
                     // `finish` makes one new generation of the whole batch.
                     self.state.set_stopped_in(container.id, Some(generation + 1));
@@ -179,7 +180,10 @@ impl Transaction {
             placement::place_waiting(&mut self);
         }
         for id in std::mem::take(&mut self.stale) {
-            if let Some(node) = self.state.nodes.get(&id) {
+            // A blade whose ledger is ahead is not caught up with by counting: it would take an old order for a new one.
+            if let Some(node) = self.state.nodes.get(&id)
+                && !node.troubles.contains(&Trouble::LedgerAhead)
+            {
                 let mut node = Node::clone(node);
                 node.desired_generation += 1;
                 self.put_node(node);
@@ -241,13 +245,15 @@ fn stored_part(node: &Node) -> Node {
     Node {
         liveness: Default::default(),
         liveness_since: Timestamp::default(),
-        agent_epoch: None,
+        troubles: Default::default(),
         ..node.clone()
     }
 }
 
 fn offers_more(old: &Node, new: &Node) -> bool {
     old.liveness != new.liveness
+        || old.troubles != new.troubles
+        || old.spoke_in != new.spoke_in
         || old.availability != new.availability
         || old.inventory != new.inventory
         || old.excluded_ports != new.excluded_ports

@@ -10,6 +10,7 @@ pub mod registry;
 mod run;
 pub mod service;
 pub mod session;
+mod turns;
 
 pub use authority::{AuthorityError, CertificateAuthority, IssuedCertificate};
 pub use registry::{Registry, Timing};

@@ -13,6 +13,8 @@ use berth_app::{
 use berth_core::{id::NodeId, node::Liveness};
 use tokio::{sync::oneshot, time::Instant};
 
+use crate::turns::{Entrance, Turns};
+
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
     /// How often an agent speaks when it has nothing to say.
@@ -51,6 +53,7 @@ pub struct Registry {
 struct Inner {
     sessions: BTreeMap<NodeId, Entry>,
     heard: BTreeMap<NodeId, Instant>,
+    turns: BTreeMap<NodeId, Turns>,
     next: u64,
     closed: bool,
 }
@@ -75,14 +78,25 @@ impl Default for Registry {
 
 impl Registry {
     pub fn new() -> Self {
-        let inner =
-            Inner { sessions: BTreeMap::new(), heard: BTreeMap::new(), next: 1, closed: false };
+        let inner = Inner {
+            sessions: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            turns: BTreeMap::new(),
+            next: 1,
+            closed: false,
+        };
         Self { inner: Arc::new(Mutex::new(inner)), started: Instant::now() }
     }
 
-    pub(crate) fn enter(&self, node: NodeId) -> (Seat, oneshot::Receiver<End>) {
+    /// `instance` is of one start of an agent's process.
+    pub(crate) fn enter(
+        &self,
+        node: NodeId,
+        instance: &str,
+    ) -> (Entrance, Seat, oneshot::Receiver<End>) {
         let (end, ended) = oneshot::channel();
         let mut inner = self.lock();
+        let entrance = inner.turns.entry(node).or_default().enter(instance, Instant::now());
         let number = inner.next;
         inner.next += 1;
         if inner.closed {
@@ -92,7 +106,7 @@ impl Registry {
             // The older session may have ended at this moment; then nobody needs telling.
             drop(older.end.send(End::Superseded));
         }
-        (Seat { registry: self.clone(), node, number }, ended)
+        (entrance, Seat { registry: self.clone(), node, number }, ended)
     }
 
     /// The node has said something.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use berth_app::{
+    adopt::{self, Holding},
     observe::{self, Report},
     writer::{Committed, Handle, chain},
 };
@@ -10,7 +11,7 @@ use berth_core::{
     desired::DesiredUpdate,
     desired::Refusal,
     id::NodeId,
-    node::{Inventory, Liveness},
+    node::{Inventory, Liveness, Trouble},
 };
 use berth_proto::{agent::v1 as wire, convert::agent as convert};
 use tokio::{
@@ -73,11 +74,13 @@ impl Runner {
         &self,
         mut ended: oneshot::Receiver<End>,
         mut inbound: impl Stream<Item = Result<wire::AgentMessage, Status>> + Unpin,
-        hello: wire::Hello,
+        mut hello: wire::Hello,
         session_id: String,
     ) -> Stop {
         let epoch = self.handle.committed().state.epoch.to_string();
-        let inventory = match convert::inventory_from_wire(hello.inventory.unwrap_or_default()) {
+        let inventory = match convert::inventory_from_wire(
+            hello.inventory.take().unwrap_or_default(),
+        ) {
             Ok(inventory) => inventory,
             Err(error) => {
                 tracing::warn!(node.id = %self.node, %error, "the agent's inventory cannot be read");
@@ -87,16 +90,30 @@ impl Runner {
                 );
             }
         };
-        if self.connected(&hello.agent_version, inventory).await.is_err() {
-            return Stop::Gone;
-        }
         self.send(wire::controller_message::Body::Welcome(wire::Welcome {
             protocol: 1,
             heartbeat_period: prost_duration(self.timing.heartbeat),
             report_period: prost_duration(self.timing.repeat),
             session_id,
+            cluster_epoch: epoch.clone(),
         }))
         .await;
+        // Before it counts as ready: nothing may be placed over what it holds.
+        if !hello.cluster_epoch.is_empty() && hello.cluster_epoch != epoch {
+            let patience = self.timing.unreachable_after;
+            match tokio::time::timeout(patience, holding(&mut inbound)).await {
+                Ok(Some(held)) => {
+                    if self.adopt(held).await.is_err() {
+                        return Stop::Gone;
+                    }
+                }
+                Ok(None) | Err(_) => return Stop::Gone,
+            }
+        }
+        if self.connected(&hello.agent_version, inventory).await.is_err() {
+            return Stop::Gone;
+        }
+        self.compare_ledger(&hello, &epoch).await;
 
         let (reports, reporting) = self.reporter();
         // What the agent held when it spoke: messages of a session arrive in their order.
@@ -174,8 +191,15 @@ impl Runner {
                 None
             }
             wire::agent_message::Body::DesiredAck(ack) => {
-                if ack.refusal() == wire::Refusal::Unspecified {
-                    *held = ack.generation;
+                match ack.refusal() {
+                    wire::Refusal::Unspecified => {
+                        *held = ack.generation;
+                        self.set_ahead(Ahead::No).await;
+                    }
+                    wire::Refusal::Stale | wire::Refusal::Conflict => {
+                        self.set_ahead(Ahead::Yes).await;
+                    }
+                    wire::Refusal::NeedsCompleteSet | wire::Refusal::LedgerFailed => {}
                 }
                 self.acknowledge(&ack, desired)
             }
@@ -186,6 +210,11 @@ impl Runner {
             }
             wire::agent_message::Body::Inventory(inventory) => {
                 self.inventory(inventory).await;
+                None
+            }
+            wire::agent_message::Body::Holding(held) => {
+                // Not applied: it says it again in its next session.
+                drop(self.adopt(held).await);
                 None
             }
         }
@@ -203,6 +232,72 @@ impl Runner {
         };
         tracing::warn!(node.id = %self.node, generation = ack.generation, ?refusal, detail = %ack.detail, "desired set refused");
         desired.refused(ack.generation, refusal)
+    }
+
+    /// The ledger of another epoch, into the database.
+    async fn adopt(&self, held: wire::Holding) -> Result<(), berth_app::error::Error> {
+        let (containers, malformed) = convert::held_from_wire(held.containers);
+        let (retained, also) = convert::held_from_wire(held.retained);
+        for error in malformed.into_iter().chain(also) {
+            tracing::error!(node.id = %self.node, %error, "a container of the blade's ledger cannot be read and is not adopted");
+        }
+        let Ok(epoch) = held.cluster_epoch.parse() else {
+            tracing::error!(node.id = %self.node, "the epoch of the blade's ledger cannot be read");
+            return Ok(());
+        };
+        let holding = Holding { epoch, generation: held.generation, containers, retained };
+        let node = self.node;
+        let result = self
+            .handle
+            .apply(move |transaction| Ok(adopt::adopt(transaction, node, holding)))
+            .await;
+        match &result {
+            Ok(adopted) => {
+                tracing::warn!(
+                    node.id = %node, unknown = adopted.unknown, later = adopted.later, gone = adopted.gone, left = adopted.left,
+                    "the blade's ledger was adopted"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(node.id = %node, error = %chain(error), "the blade's ledger was not adopted");
+            }
+        }
+        result.map(drop)
+    }
+
+    /// A ledger of this epoch that has come further than the database: somebody has put an older one back.
+    async fn compare_ledger(&self, hello: &wire::Hello, epoch: &str) {
+        let committed = self.handle.committed();
+        let Some(node) = committed.state.nodes.get(&self.node) else { return };
+        if hello.cluster_epoch == epoch && hello.accepted_generation > node.desired_generation {
+            self.set_ahead(Ahead::Yes).await;
+        }
+    }
+
+    async fn set_ahead(&self, ahead: Ahead) {
+        let committed = self.handle.committed();
+        let Some(node) = committed.state.nodes.get(&self.node) else { return };
+        let is = node.troubles.contains(&Trouble::LedgerAhead);
+        if is == (ahead == Ahead::Yes) {
+            return;
+        }
+        let node = self.node;
+        tracing::warn!(node.id = %node, ?ahead, "whether the blade's ledger is ahead of the database");
+        let done = self
+            .handle
+            .apply(move |transaction| {
+                match ahead {
+                    Ahead::Yes => {
+                        observe::trouble_begins(transaction, node, Trouble::LedgerAhead);
+                    }
+                    Ahead::No => observe::trouble_ends(transaction, node, Trouble::LedgerAhead),
+                }
+                Ok(())
+            })
+            .await;
+        if let Err(error) = done {
+            tracing::warn!(node.id = %node, error = %chain(&error), "a trouble was not recorded");
+        }
     }
 
     /// Applies reports in their order, beside the conversation: a commit must not hold back the next desired set.
@@ -255,6 +350,22 @@ impl Runner {
                 Ok(())
             })
             .await
+    }
+
+    /// Two agents with this identity: nothing new is placed there until somebody has looked.
+    pub(crate) async fn found_two(&self) {
+        let node = self.node;
+        tracing::error!(node.id = %node, "two agents take turns with one identity; the blade is cordoned");
+        let done = self
+            .handle
+            .apply(move |transaction| {
+                observe::trouble_begins(transaction, node, Trouble::TwoAgents);
+                Ok(())
+            })
+            .await;
+        if let Err(error) = done {
+            tracing::warn!(node.id = %node, error = %chain(&error), "a trouble was not recorded");
+        }
     }
 
     /// It was taken for silent, and speaks.
@@ -310,6 +421,24 @@ impl Runner {
     async fn send(&self, body: wire::controller_message::Body) {
         drop(self.outbox.send(Ok(wire::ControllerMessage { body: Some(body) })).await);
     }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ahead {
+    Yes,
+    No,
+}
+
+/// The ledger that was asked for; what comes before it is of no use yet.
+async fn holding(
+    inbound: &mut (impl Stream<Item = Result<wire::AgentMessage, Status>> + Unpin),
+) -> Option<wire::Holding> {
+    while let Some(Ok(message)) = inbound.next().await {
+        if let Some(wire::agent_message::Body::Holding(holding)) = message.body {
+            return Some(holding);
+        }
+    }
+    None
 }
 
 fn report_from_wire(held: u64, observed: wire::Observed) -> Result<Report, convert::Malformed> {

@@ -23,6 +23,7 @@ use crate::{
     listener::Peer,
     registry::{Registry, Timing},
     run::{Runner, outbox},
+    turns::Entrance,
 };
 
 /// What this controller speaks.
@@ -166,7 +167,10 @@ impl AgentService for AgentServer {
                 drop(runner.outbox.send(Ok(wire::ControllerMessage { body })).await);
                 return;
             }
-            let (seat, ended) = runner.registry.enter(node);
+            let (entrance, seat, ended) = runner.registry.enter(node, &hello.instance_id);
+            if entrance == Entrance::InTurns {
+                runner.found_two().await;
+            }
             runner.run(seat, ended, inbound, hello).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))

@@ -63,7 +63,7 @@ impl Record for Node {
         Self {
             liveness: Liveness::default(),
             liveness_since: Timestamp::default(),
-            agent_epoch: None,
+            troubles: Default::default(),
             ..self.clone()
         }
     }

@@ -9,7 +9,7 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 use berth_controller::{
     accounts::{self, User},
     config::Config,
-    healthcheck,
+    healthcheck, new_epoch,
     serve::{self, Running},
 };
 use berth_proto::v1::{
@@ -128,6 +128,30 @@ async fn it_serves_and_forgets_nothing() {
     let list = containers.list_containers(v1::ListContainersRequest::default()).await.unwrap();
     assert_eq!(list.into_inner().containers[0].id, made.id);
     stop(running).await;
+}
+
+async fn epoch(config: &Config) -> anyhow::Result<String> {
+    let mut out = Vec::new();
+    new_epoch::run(config, &mut out).await?;
+    Ok(String::from_utf8(out)?.lines().next().unwrap_or_default().to_owned())
+}
+
+/// "epoch B follows A".
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_epoch_is_begun_when_the_controller_is_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(folder.path());
+    let running = serve::start(config.clone()).await.unwrap();
+    config.listen.api = running.api;
+    let refused = format!("{:#}", epoch(&config).await.unwrap_err());
+    assert!(refused.starts_with("stop the controller first: port "), "{refused}");
+    stop(running).await;
+
+    let first = epoch(&config).await.unwrap();
+    let second = epoch(&config).await.unwrap();
+    let begun = first.split(' ').nth(1).unwrap();
+    assert!(second.ends_with(&format!("follows {begun}")), "{first}; {second}");
+    assert!(!second.contains(&format!("epoch {begun}")), "{second}");
 }
 
 #[tokio::test]

@@ -50,6 +50,14 @@ pub fn rejection(language: Language, rejection: &Rejection) -> String {
         Rejection::Cordoned => pick("cordoned", "新規受付停止中"),
         Rejection::Unreachable => pick("not answering", "応答なし"),
         Rejection::NotHeardOf => pick("not heard of yet", "接続待ち"),
+        Rejection::AfterRestore => pick(
+            "has to wait until every blade has reported to the restored database",
+            "データベース復元後、全ブレードの報告待ち",
+        ),
+        Rejection::RefusesOrders => pick(
+            "refuses the orders of a restored database",
+            "復元されたデータベースの指示を拒否中",
+        ),
         Rejection::Faulty(kinds) => {
             let what: Vec<String> = kinds
                 .iter()

@@ -60,6 +60,10 @@ pub fn reason(language: Language, reason: &Reason) -> Sentences {
             ("メモリが足りず終了しました。", "メモリを増やして作り直してください。"),
         ),
         Reason::StoppedByUser => say(("Stopped.", ""), ("停止しました。", "")),
+        Reason::Gone => say(
+            ("Its blade has nothing of it any more.", "Start it to have it made anew from its image, or delete it."),
+            ("ブレード上の実体が失われています。", "起動するとイメージから作り直されます。不要なら削除してください。"),
+        ),
         Reason::LeaseEnded => say(
             ("Its lease has ended.", "Extend it and start it again before it is deleted."),
             ("返却期限を過ぎたため停止しました。", "削除される前に延長すると再び起動できます。"),

@@ -77,6 +77,21 @@ pub fn desired_from_wire(desired: wire::Desired) -> Result<DesiredUpdate, Malfor
     })
 }
 
+/// A ledger's containers. One that cannot be read is left out and told of: the others are none the worse for it.
+pub fn held_from_wire(
+    containers: Vec<wire::DesiredContainer>,
+) -> (Vec<DesiredContainer>, Vec<Malformed>) {
+    let mut read = Vec::with_capacity(containers.len());
+    let mut malformed = Vec::new();
+    for container in containers {
+        match desired_container_from_wire(container) {
+            Ok(container) => read.push(container),
+            Err(error) => malformed.push(error),
+        }
+    }
+    (read, malformed)
+}
+
 pub fn desired_container_to_wire(desired: &DesiredContainer) -> wire::DesiredContainer {
     let spec = &desired.spec;
     wire::DesiredContainer {

@@ -174,5 +174,6 @@ fn reason_code(reason: &Reason) -> v1::ReasonCode {
         Reason::OutOfMemory => v1::ReasonCode::OutOfMemory,
         Reason::StoppedByUser => v1::ReasonCode::StoppedByUser,
         Reason::LeaseEnded => v1::ReasonCode::LeaseEnded,
+        Reason::Gone => v1::ReasonCode::Gone,
     }
 }

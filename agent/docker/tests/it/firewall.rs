@@ -1,4 +1,5 @@
 use std::{
+    collections::BTreeSet,
     net::TcpListener,
     process::{Command, Stdio},
     time::Duration,
@@ -151,7 +152,12 @@ fn who_reaches_whom() {
         until_it_answers(LOCAL, published, "other").await;
 
         let range = PortRange { start: foreign_port, end: foreign_port };
-        let foreign = bench.foreign(range).await.unwrap();
+        let listed = bench.list().await.unwrap();
+        let ours: BTreeSet<_> = listed.iter().map(|container| container.container).collect();
+        let foreign = bench.foreign(range, &ours).await.unwrap();
+        // In no set, they have their place all the same.
+        let with_orphans = bench.foreign(range, &BTreeSet::new()).await.unwrap();
+        assert!(with_orphans.containers >= foreign.containers + ours.len());
         assert!(foreign.ports.contains(&foreign_port));
         assert!(foreign.containers >= 1 && foreign.resources.cpu_millis >= 500);
         assert!(foreign.resources.memory_bytes >= 32 << 20);

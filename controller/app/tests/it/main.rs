@@ -1,6 +1,7 @@
 //! Use cases over the memory store: no server, no network, no clock but the test's.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod adoption;
 mod leases;
 mod properties;
 mod waiting;

@@ -13,10 +13,11 @@ use crate::snapshot::{NodeSnapshot, PlacementRequest};
 type Filter = fn(&NodeSnapshot<'_>, &PlacementRequest<'_>) -> Option<Rejection>;
 
 /// In the order in which a person would want to read them.
-const FILTERS: [Filter; 9] = [
+const FILTERS: [Filter; 10] = [
     ready::its_own_node,
     ready::availability,
     ready::liveness,
+    ready::trouble,
     ready::health,
     label::runtime,
     label::labels,

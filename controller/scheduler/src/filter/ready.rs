@@ -1,6 +1,6 @@
 use berth_core::{
     explanation::Rejection,
-    node::{Availability, Liveness},
+    node::{Availability, Liveness, Trouble},
 };
 
 use crate::snapshot::{NodeSnapshot, PlacementRequest};
@@ -31,6 +31,11 @@ pub(super) fn liveness(node: &NodeSnapshot<'_>, _: &PlacementRequest<'_>) -> Opt
         Liveness::Unknown => Some(Rejection::NotHeardOf),
         Liveness::Unreachable => Some(Rejection::Unreachable),
     }
+}
+
+pub(super) fn trouble(node: &NodeSnapshot<'_>, _: &PlacementRequest<'_>) -> Option<Rejection> {
+    let troubles = &node.node.troubles;
+    troubles.contains(&Trouble::LedgerAhead).then_some(Rejection::RefusesOrders)
 }
 
 pub(super) fn health(node: &NodeSnapshot<'_>, _: &PlacementRequest<'_>) -> Option<Rejection> {

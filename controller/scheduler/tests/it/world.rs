@@ -32,10 +32,11 @@ pub(crate) fn a_node(number: u8) -> Node {
         agent_version: String::new(),
         reconciled_generation: 0,
         orphans: 0,
+        spoke_in: None,
         excluded_ports: BTreeSet::new(),
         liveness: Liveness::Ready,
         liveness_since: Timestamp(0),
-        agent_epoch: None,
+        troubles: Default::default(),
     }
 }
 

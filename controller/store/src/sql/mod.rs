@@ -45,6 +45,20 @@ impl SqlStore {
         self.writer.close().await.map_err(from_db)
     }
 
+    /// After an older database was put back: what blades were told since is then no older order, but another history.
+    pub async fn set_epoch(&self, epoch: Epoch) -> Result<(), StoreError> {
+        let done = meta::Entity::update_many()
+            .col_expr(meta::Column::Epoch, Expr::value(epoch.to_string()))
+            .filter(meta::Column::Id.eq(meta::ONLY))
+            .exec(&self.writer)
+            .await
+            .map_err(from_db)?;
+        match done.rows_affected {
+            1 => Ok(()),
+            _ => Err(StoreError::Corrupt { what: "meta has no row".to_owned() }),
+        }
+    }
+
     /// Everything in it is of the same moment.
     async fn begin_reading(&self) -> Result<DatabaseTransaction, StoreError> {
         let isolation_level = match self.readers.get_database_backend() {

@@ -8,7 +8,7 @@ use berth_core::{
     container::{Container, DesiredPhase},
     explanation::Explanation,
     id::{ContainerId, NodeId, UserId},
-    node::{Liveness, Node},
+    node::{Liveness, Node, Trouble},
 };
 use futures::future::{BoxFuture, join_all};
 use uuid::Uuid;
@@ -94,7 +94,7 @@ async fn what_is_never_stored_does_not(database: Database<'_>) {
     let live = Node {
         liveness: Liveness::Ready,
         liveness_since: Timestamp(7),
-        agent_epoch: Some(epoch(7)),
+        troubles: [Trouble::LedgerAhead].into(),
         ..node.clone()
     };
     let waiting = Some(Explanation { nodes: Vec::new() });

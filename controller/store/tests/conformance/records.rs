@@ -13,7 +13,7 @@ use berth_core::{
         StopCause,
     },
     fault::{Fault, FaultKind},
-    id::{ContainerId, NodeId, RequestId, SessionId, UserId},
+    id::{ContainerId, Epoch, NodeId, RequestId, SessionId, UserId},
     image::ImageRef,
     join::{JoinToken, UsedBy},
     node::{Availability, Gpu, Inventory, Liveness, Node, PortRange},
@@ -151,10 +151,11 @@ pub(crate) fn node() -> impl Strategy<Value = Node> {
             agent_version,
             reconciled_generation,
             orphans,
+            spoke_in: (orphans % 2 == 0).then_some(Epoch::new(Uuid::from_u128(u128::from(orphans)))),
             excluded_ports: excluded,
             liveness: Liveness::Unknown,
             liveness_since: Timestamp::default(),
-            agent_epoch: None,
+            troubles: Default::default(),
         }
     })
 }

@@ -28,6 +28,7 @@ pub struct Model {
     pub agent_version: String,
     pub reconciled_generation: i64,
     pub orphans: i64,
+    pub spoke_in: Option<String>,
     pub excluded_ports: String,
 }
 
@@ -53,10 +54,11 @@ impl Row for Model {
             agent_version,
             reconciled_generation,
             orphans,
+            spoke_in,
             excluded_ports,
             liveness: _,
             liveness_since: _,
-            agent_epoch: _,
+            troubles: _,
         } = node;
         Self {
             id: id.to_string(),
@@ -69,6 +71,7 @@ impl Row for Model {
             agent_version: free_text(agent_version),
             reconciled_generation: bits(*reconciled_generation),
             orphans: i64::from(*orphans),
+            spoke_in: spoke_in.map(|epoch| epoch.to_string()),
             excluded_ports: json(excluded_ports),
         }
     }
@@ -86,10 +89,15 @@ impl Row for Model {
             agent_version: from_free_text(&self.agent_version),
             reconciled_generation: from_bits(self.reconciled_generation),
             orphans: at.small("orphans", self.orphans)?,
+            spoke_in: self
+                .spoke_in
+                .as_deref()
+                .map(|epoch| at.parse("spoke_in", epoch))
+                .transpose()?,
             excluded_ports: at.json("excluded_ports", &self.excluded_ports)?,
             liveness: Liveness::default(),
             liveness_since: Timestamp::default(),
-            agent_epoch: None,
+            troubles: Default::default(),
         })
     }
 }
