@@ -33,7 +33,8 @@ impl<R: Runtime, L: Ledger> Inspector<R, L> {
 
     pub async fn look(&mut self) -> Inventory {
         let mut problems = self.docker.problems();
-        let foreign = match self.docker.foreign(self.options.ports, &self.reconciler.wanted()).await {
+        let foreign = match self.docker.foreign(self.options.ports, &self.reconciler.wanted()).await
+        {
             Ok(foreign) => foreign,
             Err(error) => {
                 tracing::warn!(%error, "the engine could not be asked");

@@ -217,8 +217,8 @@ fn as_held(
     row.placement = Some(Placement { node, gpus: held.spec.gpus, ports: held.spec.ports });
     row.observed = None;
     // One that the database wants to run, and the ledger does not, waits for room like everybody.
-    row.admitted = runs
-        || (row.desired != DesiredPhase::Running && fits(transaction.state(), node, &row));
+    row.admitted =
+        runs || (row.desired != DesiredPhase::Running && fits(transaction.state(), node, &row));
     transaction.put_container(row);
 }
 

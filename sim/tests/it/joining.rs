@@ -48,12 +48,12 @@ impl IdSource for Random {
     }
 }
 
-struct Controller {
-    handle: Handle,
-    dial: Dial,
+pub(crate) struct Controller {
+    pub(crate) handle: Handle,
+    pub(crate) dial: Dial,
 }
 
-async fn controller() -> Controller {
+pub(crate) async fn controller() -> Controller {
     let store = MemoryStore::default();
     let records =
         store.load(berth_sim::authority::CLUSTER, Epoch::new(Uuid::from_u128(2))).await.unwrap();
@@ -85,7 +85,7 @@ fn dial(address: SocketAddr) -> Dial {
 }
 
 impl Controller {
-    async fn token(&self, token: &'static str, lifetime: Duration) -> JoinString {
+    pub(crate) async fn token(&self, token: &'static str, lifetime: Duration) -> JoinString {
         let sha256 = sign_in::hash(token);
         self.handle
             .apply(move |transaction| Ok(nodes::add_join_token(transaction, sha256, lifetime)))
@@ -99,7 +99,7 @@ impl Controller {
     }
 }
 
-const HOUR: Duration = Duration::from_secs(3600);
+pub(crate) const HOUR: Duration = Duration::from_secs(3600);
 
 fn refused(error: &JoinError) -> Code {
     match error {

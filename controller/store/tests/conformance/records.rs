@@ -151,7 +151,8 @@ pub(crate) fn node() -> impl Strategy<Value = Node> {
             agent_version,
             reconciled_generation,
             orphans,
-            spoke_in: (orphans % 2 == 0).then_some(Epoch::new(Uuid::from_u128(u128::from(orphans)))),
+            spoke_in: (orphans % 2 == 0)
+                .then_some(Epoch::new(Uuid::from_u128(u128::from(orphans)))),
             excluded_ports: excluded,
             liveness: Liveness::Unknown,
             liveness_since: Timestamp::default(),
