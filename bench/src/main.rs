@@ -8,6 +8,7 @@ mod launch;
 mod person;
 mod recorder;
 mod statistics;
+mod web;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
@@ -43,6 +44,18 @@ enum Bench {
         #[arg(long, default_value_t = 6)]
         bursts: usize,
     },
+    /// The time until somebody who comes for the first time can sign in
+    Web {
+        /// For everything that is written; made anew
+        #[arg(long)]
+        folder: PathBuf,
+        /// Where berth-controller is
+        #[arg(long)]
+        programs: PathBuf,
+        /// Loads, each in a browser of its own
+        #[arg(long, default_value_t = 20)]
+        rounds: usize,
+    },
 }
 
 fn main() -> ExitCode {
@@ -58,11 +71,9 @@ fn main() -> ExitCode {
 fn run(arguments: Arguments) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let figures = runtime.block_on(async {
-        let Bench::Launch { folder, programs, image, socket, rounds, bursts } = arguments.bench;
-        let options = launch::Options { folder, programs, socket, image, rounds, bursts };
         // Dropping the benchmark ends its programs and takes away their containers.
         tokio::select! {
-            figures = Box::pin(launch::run(&options)) => figures,
+            figures = Box::pin(measure(arguments.bench)) => figures,
             interrupted = tokio::signal::ctrl_c() => {
                 interrupted?;
                 bail!("interrupted")
@@ -71,6 +82,18 @@ fn run(arguments: Arguments) -> Result<()> {
     })?;
     let text = serde_json::to_string(&figures)?;
     writeln!(std::io::stdout(), "{text}").context("nobody reads the figures")
+}
+
+async fn measure(bench: Bench) -> Result<Vec<figure::Figure>> {
+    match bench {
+        Bench::Launch { folder, programs, image, socket, rounds, bursts } => {
+            let options = launch::Options { folder, programs, socket, image, rounds, bursts };
+            Box::pin(launch::run(&options)).await
+        }
+        Bench::Web { folder, programs, rounds } => {
+            Box::pin(web::run(&web::Options { folder, programs, rounds })).await
+        }
+    }
 }
 
 /// For a person who waits. Standard error may be closed, and then nobody does.

@@ -10,6 +10,7 @@ mod lint;
 mod machine;
 mod metadata;
 mod process;
+mod refusal;
 mod say;
 mod shell;
 mod test;

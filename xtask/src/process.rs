@@ -39,7 +39,11 @@ pub(crate) fn start(
     configure: impl FnOnce(&mut Command),
     log: &Path,
 ) -> Result<Identity> {
-    let out = File::options().create(true).append(true).open(log)?;
+    let out = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(|| format!("{} cannot be written", log.display()))?;
     // setsid(1) becomes the program: the number stays.
     let mut command = Command::new("setsid");
     command.arg(program);

@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::Error;
 
+use crate::refusal;
+
 /// A step that begins.
 pub(crate) fn step(text: impl std::fmt::Display) {
     line("==>", "1;36", &text);
@@ -32,11 +34,9 @@ pub(crate) fn plain(text: impl std::fmt::Display) {
 /// The last word of a command that could not go on.
 pub(crate) fn stopped(error: &Error) {
     let _ = std::io::stdout().flush();
-    // The chain in one line: a sentence of ours first, then what the machine said.
-    let chain: Vec<String> = error.chain().map(ToString::to_string).collect();
     let mark =
         if std::io::stderr().is_terminal() { "\x1b[1;31mstopped:\x1b[0m" } else { "stopped:" };
-    eprintln!("{mark} {}", chain.join(": "));
+    eprintln!("{mark} {}", refusal::sentence(error));
 }
 
 pub(crate) fn seconds(time: Duration) -> String {

@@ -1,9 +1,9 @@
 //! Creations through Berth beside the engine alone, on release builds: a program of its own measures, this one brings what
 //! it needs.
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::Result;
 
-use super::{Figure, Size};
+use super::{Figure, Size, programs};
 use crate::{
     demo::starter,
     engine::{self, Wanted},
@@ -12,7 +12,7 @@ use crate::{
 
 pub(crate) fn run(size: Size) -> Result<Vec<Figure>> {
     machine::require_root("bench launch")?;
-    let programs = build()?;
+    let programs = programs::build()?;
     engine::ensure(Wanted::Tests)?;
     install::ensure(&[install::BUSYBOX])?;
     let folder = workspace::state("bench");
@@ -27,31 +27,10 @@ pub(crate) fn run(size: Size) -> Result<Vec<Figure>> {
     if let Some(rounds) = size.rounds {
         bench.args(["--rounds", &rounds.to_string()]);
     }
-    let measured = bench.stderr(std::process::Stdio::inherit()).output();
+    let measured = programs::measure(&mut bench);
     if !image_was_there {
         starter::remove()?;
     }
     engine::release(Wanted::Tests)?;
-    let measured = measured.context("berth-bench cannot be run")?;
-    ensure!(measured.status.success(), "nothing was measured ({})", measured.status);
-    serde_json::from_slice(&measured.stdout).context("berth-bench prints figures")
-}
-
-/// As they are shipped.
-fn build() -> Result<std::path::PathBuf> {
-    say::step("Building controller and agent as releases (some minutes on a fresh clone)");
-    shell::run(&mut workspace::cargo(&[
-        "build",
-        "--release",
-        "--bins",
-        "--package",
-        "berth-controller",
-        "--package",
-        "berth-agent",
-        "--package",
-        "berth",
-        "--package",
-        "berth-bench",
-    ]))?;
-    Ok(workspace::built().join("release"))
+    measured
 }

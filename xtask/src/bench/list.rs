@@ -3,6 +3,10 @@
 use super::{Bench, launch, web};
 
 pub(crate) const BENCHES: &[Bench] = &[
-    Bench { name: "web", about: "what a browser fetches before the first page", run: web::run },
+    Bench {
+        name: "web",
+        about: "what a browser fetches, and how long until somebody can sign in",
+        run: web::run,
+    },
     Bench { name: "launch", about: "creations beside the engine alone", run: launch::run },
 ];

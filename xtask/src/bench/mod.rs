@@ -3,6 +3,7 @@
 mod figure;
 mod launch;
 mod list;
+mod programs;
 mod web;
 
 use anyhow::{Result, bail};

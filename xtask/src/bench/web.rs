@@ -1,4 +1,5 @@
-//! The bytes of the first load: everything that the start page names, compressed as it is sent.
+//! The first load: everything that the start page names, compressed as it is sent, and the time that it takes in a real
+//! browser, from a release build on this machine.
 
 use std::{
     fs,
@@ -7,17 +8,34 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{Figure, Size};
-use crate::workspace;
+use super::{Figure, Size, programs};
+use crate::{install, say, shell, workspace};
 
 /// KB as in 1000 bytes, of everything together: page, style, script, program.
 const FIRST_LOAD_KB: f64 = 300.0;
 
-pub(crate) fn run(_: Size) -> Result<Vec<Figure>> {
+pub(crate) fn run(size: Size) -> Result<Vec<Figure>> {
+    install::ensure(&[install::CHROMIUM, install::CHROMEDRIVER])?;
+    // The controller has it inside: it comes first.
     workspace::build_console(true)?;
+    let programs = programs::build()?;
     let files = sizes(&dist())?.len();
     let files = f64::from(u32::try_from(files).context("so many files")?);
-    Ok(vec![first_load()?, Figure::told("first_load_files", files, "files")])
+    let mut figures = vec![first_load()?, Figure::told("first_load_files", files, "files")];
+    figures.extend(first_page(size, &programs)?);
+    Ok(figures)
+}
+
+fn first_page(size: Size, programs: &Path) -> Result<Vec<Figure>> {
+    say::step("Measuring (a minute for 20 loads)");
+    let folder = workspace::state("bench");
+    fs::create_dir_all(&folder)?;
+    let mut bench = shell::command(programs.join("berth-bench"), &["web", "--folder"]);
+    bench.arg(folder.join("web")).arg("--programs").arg(programs);
+    if let Some(rounds) = size.rounds {
+        bench.args(["--rounds", &rounds.to_string()]);
+    }
+    programs::measure(&mut bench)
 }
 
 /// Of the console as it is built now.

@@ -70,11 +70,12 @@ impl Program {
         Ok(ending)
     }
 
-    /// The last lines of its log, for the message that it did not work out.
-    pub(crate) fn last_words(self, paths: &Paths) -> String {
+    /// The last lines of its log, for somebody who wonders why it did not work out.
+    pub(crate) fn last_words(self, paths: &Paths) -> Vec<String> {
+        const LINES: usize = 3;
         let text = std::fs::read(self.log(paths)).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).collect();
-        lines[lines.len().saturating_sub(3)..].join("\n    ")
+        lines[lines.len().saturating_sub(LINES)..].iter().map(|line| (*line).to_owned()).collect()
     }
 }

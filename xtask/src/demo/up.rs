@@ -4,11 +4,12 @@ use std::{
     fs::{self, File},
     io::Write as _,
     path::{Path, PathBuf},
-    process::Stdio,
-    time::Instant,
+    process::{Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Error, Result, bail};
 
 use super::{
     Arguments,
@@ -28,6 +29,9 @@ use crate::{
 
 /// A build of everything, and an engine's images.
 const DISK_GIBIBYTES: u64 = 5;
+
+/// Between two looks at a program that starts.
+const PAUSE: Duration = Duration::from_millis(20);
 
 pub(crate) struct Running {
     paths: Paths,
@@ -87,11 +91,11 @@ pub(crate) fn up(arguments: &Arguments) -> Result<Running> {
             workspace::build_demo()?
         }
     };
-    fs::write(paths.programs(), programs.display().to_string())?;
-    starter::make(paths.folder())?;
+    write(&paths.programs(), &programs.display().to_string())?;
+    starter::make(paths.folder()).context("the starter image cannot be made")?;
     config::write(paths, listen)?;
     // Only now: an address that turned out to be taken must not be the next attempt's.
-    fs::write(paths.listen(), listen.to_string())?;
+    write(&paths.listen(), &listen.to_string())?;
     let demo = accounts(paths, listen, &programs)?;
 
     for program in missing {
@@ -107,7 +111,8 @@ pub(crate) fn up(arguments: &Arguments) -> Result<Running> {
 
 /// Two demos at a time would start everything twice.
 fn lock(paths: &Paths) -> Result<File> {
-    let file = File::create(paths.lock())?;
+    let file = File::create(paths.lock())
+        .with_context(|| format!("{} cannot be written", paths.lock().display()))?;
     if file.try_lock().is_err() {
         bail!("another `cargo xtask demo` is at work here: wait until it is done");
     }
@@ -136,7 +141,8 @@ fn accounts(paths: &Paths, listen: Listen, programs: &Path) -> Result<Demo> {
     }
     say::step("Making accounts with random passwords");
     if paths.controller_data().exists() {
-        fs::remove_dir_all(paths.controller_data())?;
+        fs::remove_dir_all(paths.controller_data())
+            .with_context(|| format!("{} cannot be removed", paths.controller_data().display()))?;
     }
     let demo = Demo::new(listen.url(), paths.ca_file(), starter::IMAGE)?;
     demo.save(&paths.demo())?;
@@ -152,14 +158,18 @@ fn accounts(paths: &Paths, listen: Listen, programs: &Path) -> Result<Demo> {
             .stderr(Stdio::piped())
             .spawn()
             .with_context(|| format!("{CONTROLLER} cannot be run"))?;
-        child.stdin.take().context("its input is ours")?.write_all(user.password.as_bytes())?;
+        let mut input = child.stdin.take().context("its input is ours")?;
+        // One that gave up before it read says why: that is the cause, and not the broken pipe.
+        let written = input.write_all(user.password.as_bytes());
+        drop(input);
         let output = child.wait_with_output()?;
         if !output.status.success() {
-            let complaint = String::from_utf8_lossy(&output.stderr);
-            bail!("account {} could not be made: {}", user.name, complaint.trim());
+            return Err(Error::msg(shell::last_words(&output.stderr)))
+                .with_context(|| format!("account {} could not be made", user.name));
         }
+        written.with_context(|| format!("{CONTROLLER} did not read a password"))?;
     }
-    fs::write(paths.accounts_made(), "")?;
+    write(&paths.accounts_made(), "")?;
     Ok(demo)
 }
 
@@ -168,34 +178,70 @@ fn start(program: Program, paths: &Paths, programs: &Path) -> Result<()> {
         join(paths, programs)?;
     }
     say::step(format_args!("Starting {program}"));
-    program.start(paths, programs)?;
-    let what = if program == CONTROLLER { "controller" } else { "node" };
-    outside(programs, &["ready", what], paths).map(|_| ()).with_context(|| {
-        format!(
-            "{program} does not become ready ({})\n    {}",
-            program.log(paths).display(),
-            program.last_words(paths)
-        )
+    let process = program.start(paths, programs)?;
+    until_ready(program, &process, paths, programs).map_err(|error| {
+        for line in program.last_words(paths) {
+            say::note(line);
+        }
+        error.context(format!(
+            "{program} does not become ready (its log is {})",
+            program.log(paths).display()
+        ))
     })
+}
+
+/// Or has ended: then nobody waits for it any longer.
+fn until_ready(program: Program, process: &Identity, paths: &Paths, programs: &Path) -> Result<()> {
+    let what = if program == CONTROLLER { "controller" } else { "node" };
+    let mut asking = outside(programs, &["ready", what], paths)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("berth-e2e cannot be run")?;
+    while asking.try_wait()?.is_none() {
+        if !process.is_running() {
+            asking.kill()?;
+            asking.wait()?;
+            let log = program.last_words(paths);
+            let last = log.last().map_or("it does not say why", String::as_str);
+            bail!("it has ended by itself: {last}");
+        }
+        thread::sleep(PAUSE);
+    }
+    said(asking.wait_with_output()?).map(|_| ())
 }
 
 fn join(paths: &Paths, programs: &Path) -> Result<()> {
     say::step("Joining the agent");
-    let join_string = outside(programs, &["join-string"], paths)?;
+    let join_string = said(shell::complete(&mut outside(programs, &["join-string"], paths))?)?;
     let mut join = shell::command(AGENT.file(programs), &["join", join_string.trim(), "--config"]);
     let output = shell::complete(join.arg(paths.agent_config()))?;
     if !output.status.success() {
         // Not by way of the command line, which holds a secret.
-        bail!("the agent could not join: {}", String::from_utf8_lossy(&output.stderr).trim());
+        return Err(Error::msg(shell::last_words(&output.stderr)))
+            .context("the agent could not join");
     }
-    fs::write(paths.joined(), "")?;
+    write(&paths.joined(), "")?;
     Ok(())
 }
 
 /// What a client of the service does.
-fn outside(programs: &Path, arguments: &[&str], paths: &Paths) -> Result<String> {
+fn outside(programs: &Path, arguments: &[&str], paths: &Paths) -> Command {
     let mut command = shell::command(programs.join("berth-e2e"), &["--demo"]);
-    shell::output(command.arg(paths.demo()).args(arguments))
+    command.arg(paths.demo()).args(arguments);
+    command
+}
+
+/// By `berth-e2e`, whose complaints are sentences already.
+fn said(output: Output) -> Result<String> {
+    if !output.status.success() {
+        bail!("{}", shell::last_words(&output.stderr));
+    }
+    String::from_utf8(output.stdout).context("berth-e2e prints no text")
+}
+
+fn write(file: &Path, text: &str) -> Result<()> {
+    fs::write(file, text).with_context(|| format!("{} cannot be written", file.display()))
 }
 
 fn announce(demo: &Demo, listen: Listen, paths: &Paths, began: Instant) -> Result<()> {

@@ -7,4 +7,5 @@ mod containers;
 mod firewall;
 mod launch;
 mod networks;
+mod registry;
 mod support;

@@ -1,15 +1,9 @@
 //! A browser of our own for one test, and the few things that a person does with it.
 
-use std::{
-    io::{BufRead as _, BufReader},
-    path::PathBuf,
-    process::{Child, Command, Stdio},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
-use fantoccini::{Client, ClientBuilder, Locator, elements::Element, error::CmdError};
-use hyper_util::client::legacy::connect::HttpConnector;
-use serde_json::json;
+use berth_e2e::browser::Driver;
+use fantoccini::{Client, Locator, elements::Element, error::CmdError};
 
 /// For what the console or a container does; two slow cores with everything cold.
 pub(super) const PATIENCE: Duration = Duration::from_secs(60);
@@ -50,9 +44,9 @@ pub(super) async fn with_browser<F>(language: Language, test: impl FnOnce(Browse
 where
     F: Future<Output = ()> + 'static,
 {
-    let (mut driver, port) = start_driver();
+    let driver = Driver::start().unwrap();
     let profile = tempfile::tempdir().unwrap();
-    let client = connect(port, profile.path()).await;
+    let client = driver.open(profile.path()).await.unwrap();
     let pictures = PathBuf::from(
         std::env::var_os("BERTH_SCREENSHOTS").expect("BERTH_SCREENSHOTS is a folder"),
     );
@@ -72,60 +66,11 @@ where
         eprintln!("at {address}, see {name}\n{}", page.get(..4000).unwrap_or(&page));
     }
     let closed = client.close().await;
-    driver.kill().unwrap();
-    driver.wait().unwrap();
+    drop(driver);
     if let Err(error) = outcome {
         std::panic::resume_unwind(error.into_panic());
     }
     closed.unwrap();
-}
-
-/// It takes a free port by itself and says which.
-fn start_driver() -> (Child, u16) {
-    let mut driver = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("chromedriver is installed");
-    let said = BufReader::new(driver.stdout.take().unwrap());
-    let port = said
-        .lines()
-        .map_while(Result::ok)
-        .find_map(|line| {
-            line.split_once("successfully on port ")?.1.trim_end_matches('.').parse().ok()
-        })
-        .expect("chromedriver says its port");
-    (driver, port)
-}
-
-async fn connect(port: u16, profile: &std::path::Path) -> Client {
-    let mut arguments: Vec<String> = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-dev-shm-usage",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--window-size=1200,900",
-    ]
-    .map(str::to_owned)
-    .into();
-    arguments.push(format!("--user-data-dir={}", profile.display()));
-    let capabilities = json!({
-        "acceptInsecureCerts": true,
-        "goog:chromeOptions": { "binary": "/usr/bin/chromium", "args": arguments },
-    });
-    let serde_json::Value::Object(capabilities) = capabilities else { unreachable!("an object") };
-    ClientBuilder::new(HttpConnector::new())
-        .capabilities(capabilities)
-        .connect(&format!("http://127.0.0.1:{port}"))
-        .await
-        .expect("the browser starts")
 }
 
 impl Browser {
