@@ -5,13 +5,15 @@ use std::{error::Error, fmt::Write as _, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 8] = [
     "berth/v1/auth.proto",
     "berth/v1/container.proto",
     "berth/v1/errors.proto",
+    "berth/v1/exec.proto",
     "berth/v1/node.proto",
     "berth/agent/v1/agent.proto",
     "berth/agent/v1/ledger.proto",
+    "berth/agent/v1/relay.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -24,6 +26,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         .client_mod_attribute(".", "#[cfg(feature = \"client\")]")
         .server_mod_attribute(".", "#[cfg(feature = \"server\")]")
         .btree_map(".")
+        // What is passed on is not copied.
+        .bytes(".berth.agent.v1.RelayFrame")
+        .bytes(".berth.v1.AttachRequest")
+        .bytes(".berth.v1.TerminalOutput")
+        .bytes(".berth.v1.InputRequest")
+        .bytes(".berth.v1.RunRequest")
+        .bytes(".berth.v1.RunResponse")
         .compile_fds(descriptors)?;
     Ok(())
 }

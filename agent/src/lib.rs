@@ -5,10 +5,12 @@
 pub mod backoff;
 pub mod config;
 pub mod connect;
+pub mod holder;
 pub mod identity;
 pub mod inventory;
 
 pub mod join;
 pub mod ledger;
+pub mod relay;
 pub mod session;
 mod slots;

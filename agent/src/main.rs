@@ -11,10 +11,13 @@ use std::{
 use anyhow::Context as _;
 use berth_agent::{
     config::{self, Config},
-    connect, identity,
+    connect,
+    holder::serve,
+    identity,
     inventory::Inspector,
     join,
     ledger::LedgerFile,
+    relay::{Connect, NoOperator, Relays},
     session::{Agent, chain},
 };
 use berth_core::{
@@ -51,6 +54,9 @@ enum Command {
     CheckConfig,
     /// Shows the configuration as it is, with the defaults.
     PrintConfig,
+    /// Keeps terminals over the agent's end. The agent starts it.
+    #[command(hide = true)]
+    SessionHolder(serve::Options),
 }
 
 /// A certificate lives for months; an hour is soon enough to try again.
@@ -92,8 +98,14 @@ fn main() -> ExitCode {
 
 #[allow(clippy::print_stdout)] // what these commands are for
 async fn execute(arguments: Arguments) -> anyhow::Result<()> {
+    let command = match arguments.command {
+        // Told everything that it needs: it runs on whatever becomes of the configuration.
+        Command::SessionHolder(options) => return serve::run(options).await,
+        command => command,
+    };
     let config = config::load(arguments.config.as_deref())?;
-    match arguments.command {
+    match command {
+        Command::SessionHolder(_) => Ok(()),
         Command::Join { join_string } => {
             let join: JoinString = join_string.parse()?;
             let name = node_name(&config)?;
@@ -165,22 +177,19 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let (publish, inventory) = watch::channel(inspector.look().await);
     tokio::spawn(inspector.watch(publish, config.reconcile.inventory));
 
+    let dial = connect::tcp();
+    tokio::spawn(keep_certificate(directory.clone(), Arc::clone(&dial), Arc::clone(&clock)));
+    let connect = dialer(directory.clone(), dial);
     let agent = Agent {
         reconciler,
         inventory,
+        relays: Relays::new(Arc::new(NoOperator), Arc::clone(&connect)),
         clock: Arc::clone(&clock),
         instance_id: uuid::Uuid::from_u128(rand::random()).to_string(),
         boot_id: std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
             .unwrap_or_default()
             .trim()
             .to_owned(),
-    };
-    let dial = connect::tcp();
-    tokio::spawn(keep_certificate(directory.clone(), Arc::clone(&dial), Arc::clone(&clock)));
-    let connect = async || -> berth_agent::session::Connected {
-        let identity = identity::load(&directory)?;
-        let address = identity.membership.controller.clone();
-        Ok(connect::channel(&address, connect::mutual_tls(&identity)?, &dial).await?)
     };
     // Both are cancel-safe in the only way that matters: dropping them ends the process.
     tokio::select! {
@@ -189,6 +198,18 @@ async fn run(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("the agent stops; containers go on");
     Ok(())
+}
+
+/// With the certificate as it is now: it is renewed while we run.
+fn dialer(directory: PathBuf, dial: connect::Dial) -> Connect {
+    Arc::new(move || {
+        let (directory, dial) = (directory.clone(), Arc::clone(&dial));
+        Box::pin(async move {
+            let identity = identity::load(&directory)?;
+            let address = identity.membership.controller.clone();
+            Ok(connect::channel(&address, connect::mutual_tls(&identity)?, &dial).await?)
+        })
+    })
 }
 
 /// The engine may come up after us; without it there is nothing to do but to wait.

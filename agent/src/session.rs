@@ -28,7 +28,10 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Streaming, transport::Channel};
 
-use crate::backoff::{Backoff, GOOD_LIFE};
+use crate::{
+    backoff::{Backoff, GOOD_LIFE},
+    relay::{Connect, Relays},
+};
 
 const PROTOCOL: u32 = 1;
 /// 10,000 containers are 15 MiB.
@@ -43,6 +46,7 @@ pub struct Agent<R, L> {
     pub reconciler: Arc<Reconciler<R, L>>,
     pub inventory: watch::Receiver<Inventory>,
     pub clock: Arc<dyn Clock>,
+    pub relays: Relays,
     /// Made at each start of the process.
     pub instance_id: String,
     pub boot_id: String,
@@ -66,11 +70,7 @@ pub type Connected = Result<Channel, Box<dyn std::error::Error + Send + Sync>>;
 
 impl<R: Runtime, L: Ledger> Agent<R, L> {
     /// Sessions, one after another, for ever. `connect` is asked for a fresh channel each time.
-    pub async fn run(
-        mut self,
-        mut connect: impl AsyncFnMut() -> Connected,
-        random: impl Fn() -> f64,
-    ) {
+    pub async fn run(mut self, connect: Connect, random: impl Fn() -> f64) {
         let mut backoff = Backoff::default();
         loop {
             match connect().await {
@@ -224,6 +224,10 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
             Some(wire::controller_message::Body::Desired(desired)) => {
                 let ack = self.accept(desired).await;
                 send(outbox, wire::agent_message::Body::DesiredAck(ack)).await
+            }
+            Some(wire::controller_message::Body::OpenRelay(open)) => {
+                self.relays.begin(open);
+                Ok(())
             }
             Some(wire::controller_message::Body::Goodbye(goodbye)) => {
                 let reason = goodbye.reason();

@@ -29,7 +29,7 @@ use berth_core::{
     clock::Clock,
     id::{ClusterId, Epoch, IdSource},
 };
-use berth_session::{AgentServer, Registry, Timing};
+use berth_session::{AgentServer, Registry, Rendezvous, Timing};
 use berth_store::SqlStore;
 use hyper_util::rt::TokioTimer;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
@@ -112,7 +112,8 @@ pub async fn start(config: Config) -> Result<Running> {
     let mut essential = JoinSet::new();
     let mut background = JoinSet::new();
     essential.spawn(write(writer));
-    let house = House { config, clock, ids, ca, handle, directory };
+    let relays = Rendezvous::new(registry.clone());
+    let house = House { config, clock, ids, ca, handle, directory, relays };
     house.serve_api(&mut essential, &mut background, api, server.clone(), stopped.clone()).await?;
     house.serve_agents(&mut essential, agents, registry.clone(), stopped)?;
     house.background(&mut background, registry.clone());
@@ -160,6 +161,7 @@ struct House {
     ca: Arc<Ca>,
     handle: Handle,
     directory: Arc<dyn Directory>,
+    relays: Rendezvous,
 }
 
 impl House {
@@ -222,6 +224,7 @@ impl House {
         );
         Api::new(Parts {
             writer: self.handle.clone(),
+            relays: Arc::new(self.relays.clone()),
             sign_in,
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
@@ -263,6 +266,7 @@ impl House {
         let agents = AgentServer {
             handle: self.handle.clone(),
             registry,
+            relays: self.relays.clone(),
             timing: self.timing(),
             authority: Arc::new(NodeAuthority {
                 ca: Arc::clone(&self.ca),

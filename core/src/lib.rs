@@ -18,6 +18,7 @@ pub mod join;
 pub mod node;
 pub mod observed;
 pub mod phase;
+pub mod relay;
 pub mod resources;
 pub mod text;
 pub mod violation;

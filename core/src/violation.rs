@@ -51,4 +51,5 @@ pub enum Problem {
     Unavailable,
     PageToken,
     AccountName,
+    NotAbsolute,
 }

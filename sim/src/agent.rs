@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use berth_agent::{
     connect::{self, Dial, Stream},
-    session::{Agent, Connected},
+    relay::{Connect, NoOperator, Relays},
+    session::Agent,
 };
 use berth_core::clock::Clock;
 use berth_reconcile::reconciler::{Options, Reconciler};
@@ -57,18 +58,22 @@ pub(crate) async fn run(world: Arc<World>, blade: Arc<Blade>) -> turmoil::Result
         }
     });
 
+    let identity = Arc::new(authority().identity(blade.node)?);
+    let dial = dial();
+    let connect: Connect = Arc::new(move || {
+        let (identity, dial) = (Arc::clone(&identity), Arc::clone(&dial));
+        Box::pin(async move {
+            let tls = connect::mutual_tls(&identity)?;
+            Ok(connect::channel(&identity.membership.controller, tls, &dial).await?)
+        })
+    });
     let agent = Agent {
+        relays: Relays::new(Arc::new(NoOperator), Arc::clone(&connect)),
         reconciler,
         inventory,
         clock,
         instance_id: format!("{}-{life}", blade.name),
         boot_id: format!("{}", blade.booted_at().0),
-    };
-    let identity = authority().identity(blade.node)?;
-    let dial = dial();
-    let connect = async || -> Connected {
-        let tls = connect::mutual_tls(&identity)?;
-        Ok(connect::channel(&identity.membership.controller, tls, &dial).await?)
     };
     let chance = Chance::new(world.seed, &format!("{}-backoff-{life}", blade.name));
     agent.run(connect, move || chance.fraction()).await;

@@ -15,7 +15,7 @@ use berth_core::{
     clock::{Clock, Timestamp},
     id::{IdSource, UserId},
 };
-use berth_session::{AgentServer, Registry, listener};
+use berth_session::{AgentServer, Registry, Rendezvous, listener};
 use turmoil::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
@@ -55,6 +55,7 @@ pub(crate) async fn run(world: Arc<World>) -> turmoil::Result {
     let authority = authority();
     let server = AgentServer {
         handle,
+        relays: Rendezvous::new(registry.clone()),
         registry,
         timing: TIMING,
         authority: Arc::clone(authority) as Arc<dyn berth_session::CertificateAuthority>,

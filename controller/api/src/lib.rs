@@ -6,10 +6,12 @@
 mod auth;
 mod caller;
 mod container;
+mod exec;
 mod guard;
 mod node;
 mod origin;
 mod page;
+mod permit;
 mod serve;
 pub mod status;
 mod text;
@@ -20,6 +22,7 @@ use std::sync::Arc;
 
 use berth_app::{
     containers::Rules,
+    ports::Relays,
     sign_in::SignIn,
     writer::{Committed, Handle},
 };
@@ -32,6 +35,7 @@ pub use token::COOKIE;
 /// What the services are made from.
 pub struct Parts {
     pub writer: Handle,
+    pub relays: Arc<dyn Relays>,
     pub sign_in: SignIn,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
@@ -64,11 +68,24 @@ pub struct Join {
 
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct Api(Arc<Parts>);
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    parts: Parts,
+    attachments: exec::Attachments,
+}
+
+impl std::ops::Deref for Inner {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
 
 impl Api {
     pub fn new(parts: Parts) -> Self {
-        Self(Arc::new(parts))
+        Self(Arc::new(Inner { parts, attachments: exec::Attachments::default() }))
     }
 
     fn committed(&self) -> Arc<Committed> {

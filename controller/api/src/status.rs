@@ -131,12 +131,14 @@ fn resource_type(kind: Kind) -> &'static str {
         Kind::Container => "berth.v1.Container",
         Kind::Node => "berth.v1.Node",
         Kind::User => "berth.v1.User",
+        Kind::Terminal => "berth.v1.Terminal",
     }
 }
 
 fn quota_subject(quota: Quota) -> &'static str {
     match quota {
         Quota::ContainersPerPerson => "containers_per_person",
+        Quota::TerminalsPerContainer => "terminals_per_container",
     }
 }
 
@@ -146,6 +148,8 @@ fn precondition_type(precondition: Precondition) -> &'static str {
         Precondition::LeaseEnded => "LEASE_ENDED",
         Precondition::NodeHasContainers => "NODE_HAS_CONTAINERS",
         Precondition::NotRunning => "NOT_RUNNING",
+        Precondition::NoSuchCommand => "NO_SUCH_COMMAND",
+        Precondition::AgentTooOld => "AGENT_TOO_OLD",
     }
 }
 

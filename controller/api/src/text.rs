@@ -4,6 +4,7 @@ use berth_app::error::{Error, Kind, Precondition, Quota};
 use berth_core::{
     clock::Timestamp,
     node::{Liveness, Node, Trouble},
+    relay::{End, EndReason},
     text::{self as words, Language},
     violation::Violation,
 };
@@ -63,6 +64,11 @@ pub(crate) fn error(language: Language, error: &Error) -> String {
             format!("You have {limit} containers, which is the limit. Delete one first."),
             format!("コンテナは1人{limit}個までです。先にどれかを削除してください。"),
         ),
+        Error::QuotaExceeded { subject: Quota::TerminalsPerContainer, limit } => pick(
+            language,
+            format!("The container has {limit} terminals, which is the limit. End one first."),
+            format!("端末は1コンテナ{limit}個までです。先にどれかを終了してください。"),
+        ),
         Error::FailedPrecondition(precondition) => match precondition {
             Precondition::BeingDeleted => {
                 say("It is being deleted.", "削除中のため操作できません。")
@@ -76,6 +82,14 @@ pub(crate) fn error(language: Language, error: &Error) -> String {
                 "ブレードにコンテナがあります。先に削除するか、強制削除を選んでください。",
             ),
             Precondition::NotRunning => say("It is not running.", "実行中ではありません。"),
+            Precondition::NoSuchCommand => say(
+                "The image has no such program. Without a command: it has no shell.",
+                "イメージにそのプログラムがありません(コマンド省略時はシェルがありません)。",
+            ),
+            Precondition::AgentTooOld => say(
+                "The blade's agent is too old for this. Ask the administrators to upgrade it.",
+                "ブレードのエージェントが古いため対応していません。管理者に更新を依頼してください。",
+            ),
         },
         Error::Unavailable { .. } => say(
             "The service cannot answer at present. Try again in a moment.",
@@ -109,6 +123,33 @@ fn kind_name(language: Language, kind: Kind) -> &'static str {
         Kind::Container => pick(language, "container", "コンテナ"),
         Kind::Node => pick(language, "blade", "ブレード"),
         Kind::User => pick(language, "account", "アカウント"),
+        Kind::Terminal => pick(language, "terminal", "端末"),
+    }
+}
+
+/// Why a terminal, or a command, is over.
+pub(crate) fn exec_end(language: Language, end: &End) -> String {
+    let say = |english: &str, japanese: &str| pick(language, english, japanese).to_owned();
+    match end.reason {
+        EndReason::Exited => pick(
+            language,
+            format!("The program has ended (exit {}).", end.exit_code),
+            format!("プログラムが終了しました(終了コード{})。", end.exit_code),
+        ),
+        EndReason::ContainerNotRunning => {
+            say("The container has stopped.", "コンテナが停止しました。")
+        }
+        EndReason::TimeLimit => say("Its time was over.", "制限時間を過ぎたため終了しました。"),
+        EndReason::CommandNotFound => {
+            say("The image has no such program.", "イメージにそのプログラムがありません。")
+        }
+        EndReason::NoSuchTerminal
+        | EndReason::TooMany
+        | EndReason::Failed
+        | EndReason::Unsupported => say(
+            "It is over, and the blade could not say how it ended.",
+            "終了しましたが、理由を確認できませんでした。",
+        ),
     }
 }
 

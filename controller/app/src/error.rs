@@ -35,6 +35,7 @@ pub enum Kind {
     Container,
     Node,
     User,
+    Terminal,
 }
 
 impl std::fmt::Display for Kind {
@@ -43,6 +44,7 @@ impl std::fmt::Display for Kind {
             Kind::Container => "container",
             Kind::Node => "node",
             Kind::User => "user",
+            Kind::Terminal => "terminal",
         })
     }
 }
@@ -50,6 +52,7 @@ impl std::fmt::Display for Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quota {
     ContainersPerPerson,
+    TerminalsPerContainer,
 }
 
 /// States of things that forbid what was asked.
@@ -63,6 +66,10 @@ pub enum Precondition {
     NodeHasContainers,
     /// It is not running.
     NotRunning,
+    /// Its image has no such program, or no shell.
+    NoSuchCommand,
+    /// Its blade's agent does not know how.
+    AgentTooOld,
 }
 
 impl Error {

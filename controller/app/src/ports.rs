@@ -9,7 +9,9 @@ use berth_core::{
     id::{ClusterId, ContainerId, Epoch, NodeId, SessionId, UserId},
     join::JoinToken,
     node::Node,
+    relay::{Frame, Operation},
 };
+use tokio::sync::mpsc;
 
 /// Everything that outlives the process.
 #[derive(Debug, Clone)]
@@ -132,4 +134,27 @@ pub trait Directory: Send + Sync + 'static {
 
     /// The account as it is now; `None` when it is gone or may no longer sign in.
     async fn look_up(&self, account: &AccountName) -> Result<Option<Identity>, DirectoryError>;
+}
+
+/// Byte streams to blades.
+#[async_trait]
+pub trait Relays: Send + Sync {
+    /// Asks the blade to begin `operation`; answers when it has begun to listen, or fails within seconds.
+    async fn open(&self, node: NodeId, operation: Operation) -> Result<Relay, RelayError>;
+}
+
+/// Both ends of one operation. Dropping either tells the blade that nobody is there any more.
+#[derive(Debug)]
+pub struct Relay {
+    pub to: mpsc::Sender<Frame>,
+    /// `None` without an [`Frame::End`] before it: the connection broke.
+    pub from: mpsc::Receiver<Frame>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum RelayError {
+    #[error("the blade is not connected")]
+    NotConnected,
+    #[error("the blade did not open the relay in time")]
+    TooLate,
 }

@@ -7,6 +7,7 @@
 pub mod authority;
 pub mod listener;
 pub mod registry;
+pub mod relay;
 mod run;
 pub mod service;
 pub mod session;
@@ -14,4 +15,5 @@ mod turns;
 
 pub use authority::{AuthorityError, CertificateAuthority, IssuedCertificate};
 pub use registry::{Registry, Timing};
+pub use relay::Rendezvous;
 pub use service::AgentServer;

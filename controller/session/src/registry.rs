@@ -13,7 +13,10 @@ use berth_app::{
 use berth_core::{id::NodeId, node::Liveness};
 use tokio::{sync::oneshot, time::Instant};
 
-use crate::turns::{Entrance, Turns};
+use crate::{
+    run::Outbox,
+    turns::{Entrance, Turns},
+};
 
 #[derive(Debug, Clone, Copy)]
 pub struct Timing {
@@ -61,6 +64,7 @@ struct Inner {
 struct Entry {
     number: u64,
     end: oneshot::Sender<End>,
+    outbox: Outbox,
 }
 
 /// A place in the registry; leaves it when dropped.
@@ -93,6 +97,7 @@ impl Registry {
         &self,
         node: NodeId,
         instance: &str,
+        outbox: Outbox,
     ) -> (Entrance, Seat, oneshot::Receiver<End>) {
         let (end, ended) = oneshot::channel();
         let mut inner = self.lock();
@@ -102,7 +107,7 @@ impl Registry {
         if inner.closed {
             // The receiver is still in our hands, so this cannot fail.
             drop(end.send(End::ShuttingDown));
-        } else if let Some(older) = inner.sessions.insert(node, Entry { number, end }) {
+        } else if let Some(older) = inner.sessions.insert(node, Entry { number, end, outbox }) {
             // The older session may have ended at this moment; then nobody needs telling.
             drop(older.end.send(End::Superseded));
         }
@@ -112,6 +117,11 @@ impl Registry {
     /// The node has said something.
     pub(crate) fn heard(&self, node: NodeId) {
         self.lock().heard.insert(node, Instant::now());
+    }
+
+    /// Where messages to the node go, while it is connected.
+    pub(crate) fn outbox(&self, node: NodeId) -> Option<Outbox> {
+        self.lock().sessions.get(&node).map(|entry| entry.outbox.clone())
     }
 
     pub fn connected(&self) -> Vec<NodeId> {

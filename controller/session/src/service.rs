@@ -22,6 +22,7 @@ use crate::{
     authority::{AuthorityError, CertificateAuthority},
     listener::Peer,
     registry::{Registry, Timing},
+    relay::Rendezvous,
     run::{Runner, outbox},
     turns::Entrance,
 };
@@ -35,6 +36,7 @@ const MESSAGE_MAXIMUM: usize = 64 << 20;
 pub struct AgentServer {
     pub handle: Handle,
     pub registry: Registry,
+    pub relays: Rendezvous,
     pub timing: Timing,
     pub authority: Arc<dyn CertificateAuthority>,
     pub clock: Arc<dyn Clock>,
@@ -167,13 +169,25 @@ impl AgentService for AgentServer {
                 drop(runner.outbox.send(Ok(wire::ControllerMessage { body })).await);
                 return;
             }
-            let (entrance, seat, ended) = runner.registry.enter(node, &hello.instance_id);
+            let (entrance, seat, ended) =
+                runner.registry.enter(node, &hello.instance_id, runner.outbox.clone());
             if entrance == Entrance::InTurns {
                 runner.found_two().await;
             }
             runner.run(seat, ended, inbound, hello).await;
         });
         Ok(Response::new(Box::pin(ReceiverStream::new(outgoing))))
+    }
+
+    type RelayStream = Pin<Box<dyn Stream<Item = Result<wire::RelayFrame, Status>> + Send>>;
+
+    async fn relay(
+        &self,
+        request: Request<Streaming<wire::RelayFrame>>,
+    ) -> Result<Response<Self::RelayStream>, Status> {
+        let node = self.identify(&request)?;
+        let frames = self.relays.join(node, request.into_inner()).await?;
+        Ok(Response::new(Box::pin(frames)))
     }
 }
 

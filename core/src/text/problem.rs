@@ -70,6 +70,10 @@ pub fn problem(language: Language, problem: &Problem) -> String {
         Problem::PageToken => {
             pick("is not one that a list answered with", "ページの指定が正しくありません")
         }
+        Problem::NotAbsolute => pick(
+            "is not an absolute path: it begins with /",
+            "絶対パスではありません(/で始めてください)",
+        ),
         Problem::AccountName => pick("is not an account's name", "アカウント名が正しくありません"),
     }
 }

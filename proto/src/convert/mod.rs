@@ -4,6 +4,7 @@ pub mod agent;
 pub mod auth;
 pub mod container;
 pub mod node;
+pub mod relay;
 
 use std::time::Duration;
 

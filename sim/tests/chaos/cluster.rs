@@ -159,6 +159,18 @@ impl Cluster {
             .unwrap()
     }
 
+    /// With the controller stopped.
+    pub(crate) fn begin_new_epoch(&self) {
+        let begun = Command::new(&programs().controller)
+            .args(["new-epoch", "--config"])
+            .arg(self.controller_config())
+            .stdout(Stdio::null())
+            .stderr(self.log("controller.log"))
+            .status()
+            .unwrap();
+        assert!(begun.success());
+    }
+
     pub(crate) fn join(&mut self, join_string: &str) {
         let joined = Command::new(&programs().agent)
             .args(["join", join_string, "--config"])

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use berth_app::ports::{ChangeSet, Changes, LocalAccounts as _, Records, Store as _};
+use berth_app::ports::{ChangeSet, Changes, Store as _};
 use berth_core::id::{ClusterId, Epoch};
 use berth_proto::v1::CreateContainerRequest;
 use berth_store::SqlStore;
@@ -292,57 +292,82 @@ impl Rounds {
         found
     }
 
-    /// One is lent after the backup; the database goes back to it under a new epoch. True if that one was destroyed.
-    pub(crate) async fn database_put_back(&mut self) -> bool {
-        let cluster = self.cluster.cluster_id();
+    /// The operator's manual: a backup is copied, one is lent and one stopped after it, the backup is put back, a new epoch
+    /// begun. Answers with what is wrong then.
+    pub(crate) async fn database_put_back(&mut self) -> Vec<String> {
         kill(self.controller.take().expect("it runs")).await;
-        let (backup, accounts) = self.records().await;
+        let backup = self.database_files();
         self.controller = Some(self.cluster.start_controller());
-        self.lend_one().await;
-        let known: BTreeSet<String> =
-            backup.containers.iter().map(|row| row.id.to_string()).collect();
-        let later =
-            engine::containers(&cluster).into_keys().find(|id| !known.contains(id)).unwrap();
+        let later = self.lend(2, IMAGE.to_owned()).await;
+        let stopped = "c1";
+        self.people[0].stop(stopped).await;
+        self.wish(0, stopped, Some(Wish::Stopped));
+        let rows = self.settle().await;
+        self.remember();
+        let placed =
+            |name: &str| rows.values().find(|row| row.name == name).map(|row| row.id.clone());
+        let (later, stopped) = (placed(&later), placed(stopped));
+        assert!(later.is_some() && stopped.is_some());
 
         kill(self.controller.take().expect("it runs")).await;
-        for file in ["controller.db", "controller.db-wal", "controller.db-shm"] {
-            let _ = std::fs::remove_file(self.cluster.controller_data().join(file));
+        for (path, content) in backup {
+            match content {
+                Some(content) => std::fs::write(path, content).unwrap(),
+                None => drop(std::fs::remove_file(path)),
+            }
         }
-        let store = self.open().await;
-        store
-            .load(backup.cluster, Epoch::new(Uuid::from_u128(self.random.random())))
-            .await
-            .unwrap();
-        store
-            .commit(&ChangeSet {
-                revision: 1,
-                users: all(backup.users),
-                sessions: all(backup.sessions),
-                join_tokens: all(backup.join_tokens),
-                nodes: all(backup.nodes),
-                containers: all(backup.containers),
-            })
-            .await
-            .unwrap();
-        for account in accounts {
-            store.put(&account).await.unwrap();
-        }
-        drop(store);
+        self.cluster.begin_new_epoch();
         self.controller = Some(self.cluster.start_controller());
-        self.wishes.retain(|(_, name), _| name == "c1" || name == "c2");
+        // A new one: when it runs, the new set has been carried out. Everything else is as it was, the ids too.
+        self.lend(2, IMAGE.to_owned()).await;
+        let mut wrong = self.compare().await;
+        let rows = self.settle().await;
+        for id in [later, stopped].into_iter().flatten() {
+            if !rows.contains_key(&id) {
+                wrong.push(format!("{id} is not known any more"));
+            }
+        }
+        wrong
+    }
+
+    /// The database as its files are, of a controller that was killed.
+    fn database_files(&self) -> Vec<(std::path::PathBuf, Option<Vec<u8>>)> {
+        ["controller.db", "controller.db-wal", "controller.db-shm"]
+            .map(|name| self.cluster.controller_data().join(name))
+            .map(|path| (path.clone(), std::fs::read(path).ok()))
+            .into()
+    }
+
+    /// A row vanishes from the database, and its blade's count goes on: what no controller does. True if the container was
+    /// destroyed for it.
+    pub(crate) async fn row_lost(&mut self) -> bool {
+        let name = self.lend(2, IMAGE.to_owned()).await;
+        let rows = self.settle().await;
+        let lost = rows.values().find(|row| row.name == name).expect("it runs").id.clone();
+        kill(self.controller.take().expect("it runs")).await;
+        let store = self.open().await;
+        let nobody = (ClusterId::new(Uuid::nil()), Epoch::new(Uuid::nil()));
+        let records = store.load(nobody.0, nobody.1).await.unwrap();
+        let mut nodes = records.nodes;
+        nodes.iter_mut().for_each(|node| node.desired_generation += 1);
+        let changes = ChangeSet {
+            revision: records.revision + 1,
+            nodes: all(nodes),
+            containers: Changes { upserts: Vec::new(), deletes: vec![lost.parse().unwrap()] },
+            ..ChangeSet::default()
+        };
+        store.commit(&changes).await.unwrap();
+        store.close().await.unwrap();
+        self.controller = Some(self.cluster.start_controller());
+        self.wishes.remove(&(2, name));
         // A new one: when it runs, the new set has been carried out.
         self.lend_one().await;
-        !engine::containers(&cluster).get(&later).is_some_and(|found| found.running)
+        let there = engine::containers(&self.cluster.cluster_id());
+        !there.get(&lost).is_some_and(|found| found.running)
     }
 
     async fn open(&self) -> SqlStore {
         SqlStore::open(&format!("sqlite://{}", self.cluster.database().display())).await.unwrap()
-    }
-
-    async fn records(&self) -> (Records, Vec<berth_core::account::LocalAccount>) {
-        let store = self.open().await;
-        let nobody = (ClusterId::new(Uuid::nil()), Epoch::new(Uuid::nil()));
-        (store.load(nobody.0, nobody.1).await.unwrap(), store.list().await.unwrap())
     }
 
     /// Everything is given back, and then nothing is left.

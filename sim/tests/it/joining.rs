@@ -23,7 +23,9 @@ use berth_core::{
 use berth_proto::agent::v1::{
     AgentMessage, Heartbeat, agent_message, agent_service_client::AgentServiceClient,
 };
-use berth_session::{AgentServer, CertificateAuthority as _, Registry, Timing, listener};
+use berth_session::{
+    AgentServer, CertificateAuthority as _, Registry, Rendezvous, Timing, listener,
+};
 use berth_sim::authority::{CONTROLLER, authority};
 use berth_store::MemoryStore;
 use sha2::{Digest as _, Sha256};
@@ -61,9 +63,11 @@ pub(crate) async fn controller() -> Controller {
     let (handle, writer) =
         writer::new(State::restore(records), Arc::new(store), Arc::clone(&clock));
     tokio::spawn(writer.run());
+    let registry = Registry::new();
     let server = AgentServer {
         handle: handle.clone(),
-        registry: Registry::new(),
+        relays: Rendezvous::new(registry.clone()),
+        registry,
         timing: Timing::default(),
         authority: Arc::clone(authority()) as Arc<_>,
         clock,

@@ -19,7 +19,7 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use crate::{Api, caller::Caller};
+use crate::{Api, caller::Caller, permit};
 
 /// A part of a snapshot stays far below any client's 4 MiB: a container's message has some 2 KiB.
 const PART: usize = 200;
@@ -148,17 +148,8 @@ impl<S: Subject> Stream<S> {
         }
     }
 
-    /// The session must still be one, and its owner still somebody who may.
     fn recheck(&self) -> Result<(), Error> {
-        let actor = self.caller.actor()?;
-        let committed = self.api.committed();
-        let session = committed.state.sessions.get(&actor.session).ok_or(Error::Unauthenticated)?;
-        let now = self.api.0.clock.now();
-        let now = authz::actor(&committed.state, &session.token_sha256, now)
-            .ok_or(Error::Unauthenticated)?;
-        authz::permit(self.access, Some(&now))?;
-        // What the stream shows was decided for the role at its beginning.
-        if now.user.role == actor.user.role { Ok(()) } else { Err(Error::PermissionDenied) }
+        permit::check(&self.api, &self.caller, self.access)
     }
 
     /// Not before the caller was looked at again: a change may be the very one that ended their session.

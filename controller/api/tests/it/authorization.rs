@@ -98,6 +98,23 @@ fn message(path: &str, who: Who) -> Vec<u8> {
         "DeleteNode" => v1::DeleteNodeRequest { name: node, force: true }.encode_to_vec(),
         "GetDesired" => v1::GetDesiredRequest { name: node }.encode_to_vec(),
         "GetObserved" => v1::GetObservedRequest { name: node }.encode_to_vec(),
+        "Start" => v1::StartRequest { name, owner, ..Default::default() }.encode_to_vec(),
+        "ListTerminals" => v1::ListTerminalsRequest { name, owner }.encode_to_vec(),
+        "EndTerminal" => v1::EndTerminalRequest { name, owner, terminal: 1 }.encode_to_vec(),
+        "Attach" => {
+            let attach = v1::AttachTerminal { name, owner, terminal: 1, ..Default::default() };
+            let message = Some(v1::attach_request::Message::Attach(attach));
+            v1::AttachRequest { message }.encode_to_vec()
+        }
+        "Output" => {
+            v1::OutputRequest { name, owner, terminal: 1, ..Default::default() }.encode_to_vec()
+        }
+        "Run" => {
+            let command = vec!["sleep".to_owned()];
+            let command = v1::RunCommand { name, owner, command, ..Default::default() };
+            let message = Some(v1::run_request::Message::Command(command));
+            v1::RunRequest { message }.encode_to_vec()
+        }
         other => panic!("{other} is new: say here what is asked"),
     }
 }
@@ -112,14 +129,21 @@ fn expected(access: Access, who: Who) -> Code {
     }
 }
 
+/// About an attachment, which exists for its own caller alone: walked in `exec`.
+const ATTACHMENTS: [&str; 2] = ["/berth.v1.ExecService/Input", "/berth.v1.ExecService/Resize"];
+
 #[tokio::test]
 async fn everybody_calls_everything() {
     for path in every_method() {
+        if ATTACHMENTS.contains(&&*path) {
+            continue;
+        }
         let access = access(&path).expect("each has a row");
         for who in [Who::Nobody, Who::Ann, Who::Ben, Who::Root] {
             let world = World::new().await;
             let mut ann = world.containers(Who::Ann).await;
-            ann.create_container(request("box")).await.unwrap();
+            let id = ann.create_container(request("box")).await.unwrap().into_inner().id;
+            world.report_running(&id).await;
             let mut metadata = MetadataMap::new();
             if let Some(token) = world.token(who).await {
                 metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());

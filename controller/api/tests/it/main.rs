@@ -4,7 +4,9 @@
 
 mod authorization;
 mod bad_input;
+mod blade;
 mod containers;
+mod exec;
 mod hostile;
 mod nodes;
 mod raw;

@@ -46,6 +46,8 @@ use tonic::{
 };
 use uuid::Uuid;
 
+use crate::blade::Blade;
+
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
 
@@ -111,6 +113,7 @@ impl World {
         let (stopping, stopped) = watch::channel(false);
         let api = Api::new(Parts {
             writer: handle.clone(),
+            relays: Arc::new(Blade),
             sign_in,
             clock: as_clock,
             ids,

@@ -1,0 +1,146 @@
+//! Byte streams between somebody who uses a container and its blade: what is asked for, and the frames on the way.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use bytes::Bytes;
+
+use crate::{clock::Timestamp, id::ContainerId};
+
+/// A frame's data is at most this long, so that no one's frame holds up another's for long.
+pub const FRAME_MAXIMUM: usize = 64 << 10;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    pub container: ContainerId,
+    pub kind: OperationKind,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OperationKind {
+    /// Answered with the terminal and an end.
+    TerminalStart {
+        command: Vec<String>,
+        size: Size,
+    },
+    /// Answered with every terminal and an end.
+    TerminalList,
+    /// Answered with an end.
+    TerminalEnd {
+        number: u32,
+    },
+    /// Answered with the terminal, a position, and what it prints until it ends.
+    TerminalAttach {
+        number: u32,
+        from: u64,
+        size: Option<Size>,
+    },
+    Run(Run),
+}
+
+/// One command without a terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Run {
+    pub command: Vec<String>,
+    pub environment: BTreeMap<String, String>,
+    pub working_directory: String,
+    pub time_limit: Option<Duration>,
+    pub stdin: Stdin,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stdin {
+    /// Nothing will be typed: the program finds it closed.
+    Closed,
+    Follows,
+}
+
+/// Of a terminal, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    pub rows: u16,
+    pub columns: u16,
+}
+
+impl Size {
+    pub const MAXIMUM: u16 = 1000;
+
+    /// 1 to [`Size::MAXIMUM`] either way.
+    pub fn new(rows: u32, columns: u32) -> Option<Self> {
+        let one =
+            |number: u32| u16::try_from(number).ok().filter(|n| (1..=Self::MAXIMUM).contains(n));
+        Some(Self { rows: one(rows)?, columns: one(columns)? })
+    }
+}
+
+impl Default for Size {
+    fn default() -> Self {
+        Self { rows: 24, columns: 80 }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// Typed, printed; standard input, standard output.
+    Data(Bytes),
+    /// Standard error.
+    ErrorData(Bytes),
+    Size(Size),
+    EndOfInput,
+    Terminal(Terminal),
+    /// The number of the next byte of data: at the start, and where some were skipped.
+    Position(u64),
+    /// The last from the blade.
+    End(End),
+}
+
+/// A terminal on its blade. It outlives connections, and the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Terminal {
+    pub number: u32,
+    pub command: Vec<String>,
+    pub started_at: Timestamp,
+    pub attached: u32,
+    pub printed_bytes: u64,
+    /// The exit code, when its program has ended.
+    pub ended: Option<i32>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct End {
+    pub reason: EndReason,
+    pub exit_code: i32,
+    /// The engine's own words, for administrators.
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EndReason {
+    /// Done; with the exit code where a program has ended.
+    Exited,
+    ContainerNotRunning,
+    TimeLimit,
+    CommandNotFound,
+    NoSuchTerminal,
+    TooMany,
+    Failed,
+    Unsupported,
+}
+
+impl End {
+    pub fn new(reason: EndReason, detail: impl Into<String>) -> Self {
+        Self { reason, exit_code: 0, detail: detail.into() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(Size::new(24, 80), Some(Size::default()));
+        for (rows, columns) in [(0, 80), (24, 0), (1001, 80), (24, u32::MAX)] {
+            assert_eq!(Size::new(rows, columns), None, "{rows} x {columns}");
+        }
+    }
+}
