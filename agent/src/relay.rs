@@ -186,21 +186,18 @@ fn listen(
     let notify = Arc::clone(&hung_up);
     tokio::spawn(async move {
         let mut sender = Some(sender);
-        loop {
-            match inbound.message().await {
-                Ok(Some(frame)) => match convert::frame_from_wire(frame) {
-                    Ok(Some(frame)) => {
-                        // An operation that has ended does not listen; the controller is heard until it hangs up.
-                        if let Some(open) = &sender
-                            && open.send(frame).await.is_err()
-                        {
-                            sender = None;
-                        }
+        while let Ok(Some(frame)) = inbound.message().await {
+            match convert::frame_from_wire(frame) {
+                // An operation that has ended does not listen; the controller is heard until it hangs up.
+                Ok(Some(frame)) => {
+                    if let Some(open) = &sender
+                        && open.send(frame).await.is_err()
+                    {
+                        sender = None;
                     }
-                    Ok(None) => {}
-                    Err(error) => tracing::warn!(%error, "a relay's frame cannot be read"),
-                },
-                Ok(None) | Err(_) => break,
+                }
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "a relay's frame cannot be read"),
             }
         }
         drop(sender);

@@ -267,7 +267,7 @@ fn row_of(transaction: &Transaction, held: &DesiredContainer) -> Container {
         owner: held.spec.user,
         name: free_name(state, held),
         request_id: None,
-        created_at: held.id.made_at().unwrap_or(transaction.now()),
+        created_at: held.id.made_at().unwrap_or_else(|| transaction.now()),
         spec: ContainerSpec {
             image: held.spec.image.clone(),
             command: Vec::new(),

@@ -154,7 +154,7 @@ async fn a_ledger_of_another_epoch_is_asked_for_and_told_back() {
         }
     };
     assert!(desired.generation >= 70);
-    assert_eq!(desired.containers, [held.clone()]);
+    assert_eq!(desired.containers, std::slice::from_ref(&held));
     let row = controller.handle.committed().state.containers[&held.id].clone();
     assert_eq!((row.owner, row.name.as_str(), row.admitted), (user, "web", true));
 }
