@@ -11,6 +11,7 @@ pub mod inventory;
 
 pub mod join;
 pub mod ledger;
+pub mod operator;
 pub mod relay;
 pub mod session;
 mod slots;

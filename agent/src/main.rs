@@ -12,12 +12,13 @@ use anyhow::Context as _;
 use berth_agent::{
     config::{self, Config},
     connect,
-    holder::serve,
+    holder::{self, Holders, serve},
     identity,
     inventory::Inspector,
     join,
     ledger::LedgerFile,
-    relay::{Connect, NoOperator, Relays},
+    operator::DockerOperator,
+    relay::{Connect, Relays},
     session::{Agent, chain},
 };
 use berth_core::{
@@ -118,6 +119,7 @@ async fn execute(arguments: Arguments) -> anyhow::Result<()> {
             let membership = identity::load(&config.data.dir)?.membership;
             let removed =
                 berth_docker::cleanup(&config.docker, membership.cluster, membership.node).await?;
+            holder::stop_all(&holder::directory(&config.data.dir)).await?;
             println!("removed: {} containers, {} networks", removed.containers, removed.networks);
             Ok(())
         }
@@ -180,10 +182,16 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let dial = connect::tcp();
     tokio::spawn(keep_certificate(directory.clone(), Arc::clone(&dial), Arc::clone(&clock)));
     let connect = dialer(directory.clone(), dial);
+    let engine = config.docker.socket.clone();
+    let program = std::env::current_exe().context("our own program cannot be found")?;
+    let holders = Holders::new(holder::directory(&directory), program, engine.clone())
+        .await
+        .context("the session holders' folder cannot be used")?;
+    let operator = DockerOperator::new(holders, engine, Arc::clone(&reconciler));
     let agent = Agent {
         reconciler,
         inventory,
-        relays: Relays::new(Arc::new(NoOperator), Arc::clone(&connect)),
+        relays: Relays::new(Arc::new(operator), Arc::clone(&connect)),
         clock: Arc::clone(&clock),
         instance_id: uuid::Uuid::from_u128(rand::random()).to_string(),
         boot_id: std::fs::read_to_string("/proc/sys/kernel/random/boot_id")

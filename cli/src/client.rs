@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use berth_proto::v1::{
     auth_service_client::AuthServiceClient, container_service_client::ContainerServiceClient,
-    node_service_client::NodeServiceClient,
+    exec_service_client::ExecServiceClient, node_service_client::NodeServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -85,6 +85,10 @@ impl Client {
 
     pub(crate) fn containers(&self) -> ContainerServiceClient<As> {
         ContainerServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
+    }
+
+    pub(crate) fn exec(&self) -> ExecServiceClient<As> {
+        ExecServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
     }
 
     pub(crate) fn nodes(&self) -> NodeServiceClient<As> {

@@ -3,6 +3,7 @@
 mod amount;
 mod client;
 mod commands;
+mod console;
 mod output;
 mod settings;
 mod text;
@@ -21,7 +22,8 @@ const EXIT_CODES: &str = "Exit codes:
   3  nobody is signed in: `berth login`
   4  there is no such thing
   5  the container did not come to run
-  6  the service cannot be reached";
+  6  the service cannot be reached
+`exec` and `attach` end with the code of the program that they showed, and with 255 when that is not known.";
 
 /// Borrows containers.
 #[derive(Debug, Parser)]
@@ -51,6 +53,10 @@ enum Command {
     Restart(commands::acts::Act),
     /// Deletes a container with everything in it
     Rm(commands::acts::Rm),
+    /// Runs a command in a container
+    Exec(commands::exec::Exec),
+    /// Shows a container's terminal here; Ctrl-P Ctrl-Q leaves it to itself
+    Attach(commands::attach::Attach),
     /// Lists blades (administrators)
     Nodes(commands::nodes::Nodes),
 }
@@ -66,6 +72,29 @@ impl std::fmt::Display for DoesNotRun {
 }
 
 impl std::error::Error for DoesNotRun {}
+
+/// A program that was shown has ended, and so do we, without a word.
+#[derive(Debug)]
+pub(crate) struct Ended(u8);
+
+impl Ended {
+    /// Zero is an end like the others: the caller gives it to `main` as it is.
+    pub(crate) fn with(exit_code: i32) -> anyhow::Error {
+        Self(u8::try_from(exit_code).unwrap_or(u8::MAX)).into()
+    }
+
+    pub(crate) fn unknown() -> anyhow::Error {
+        Self(u8::MAX).into()
+    }
+}
+
+impl std::fmt::Display for Ended {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "exit code {}", self.0)
+    }
+}
+
+impl std::error::Error for Ended {}
 
 /// There is no session to make a call with.
 #[derive(Debug)]
@@ -83,6 +112,9 @@ fn main() -> ExitCode {
     match run(Arguments::parse().command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(Ended(code)) = error.downcast_ref() {
+                return ExitCode::from(*code);
+            }
             let (sentence, code) = verdict(&error);
             // Standard error may be closed, and then nobody reads it.
             let _ = writeln!(std::io::stderr(), "berth: {sentence}");
@@ -107,6 +139,8 @@ fn run(command: Command) -> Result<()> {
             Command::Stop(act) => act.stop().await,
             Command::Restart(act) => act.restart().await,
             Command::Rm(rm) => rm.run().await,
+            Command::Exec(exec) => exec.run().await,
+            Command::Attach(attach) => attach.run().await,
             Command::Nodes(nodes) => nodes.run().await,
         }
     })

@@ -147,3 +147,21 @@ pub(crate) fn none_yet() -> &'static str {
         "コンテナはありません。berth run IMAGE で借りられます。",
     )
 }
+
+pub(crate) fn needs_a_terminal() -> &'static str {
+    pick(
+        "a terminal is needed for this; without one: `berth exec NAME -- COMMAND`",
+        "端末が必要です。端末がない場合は berth exec NAME -- COMMAND を使ってください",
+    )
+}
+
+pub(crate) fn connection_lost() -> &'static str {
+    pick("connection lost, coming back", "接続が切れました。再接続しています")
+}
+
+pub(crate) fn left(name: &str, terminal: u32) -> String {
+    pick(
+        format!("Terminal {terminal} of {name} lives on: berth attach {name} {terminal}"),
+        format!("{name} の端末{terminal}は動き続けています: berth attach {name} {terminal}"),
+    )
+}

@@ -10,6 +10,7 @@ mod container;
 mod create;
 mod engine;
 mod events;
+pub mod exec;
 mod fault;
 mod firewall;
 mod foreign;

@@ -131,7 +131,7 @@ pub struct NetworkId(String);
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ImageId(String);
 
-fn is_hex64(text: &str) -> bool {
+pub(crate) fn is_hex64(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 

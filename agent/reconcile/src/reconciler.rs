@@ -13,14 +13,14 @@ use berth_core::{
     image::ImageRef,
     observed::Observed,
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use crate::{
     ledger::{Content, Ledger, Restart},
     observe::observe,
     plan::{self, Memo, Next, Situation},
     point::{self, PlantedFault},
-    runtime::{EngineContainer, Error, Runtime},
+    runtime::{EngineContainer, EngineId, EngineState, Error, Runtime},
 };
 
 #[derive(Debug, Clone)]
@@ -71,6 +71,8 @@ pub struct Reconciler<R, L> {
     changed: Notify,
     /// Containers went, and perhaps a network's last user with them.
     pub(crate) networks_due: AtomicBool,
+    /// Whether the engine has been listed.
+    listed: watch::Sender<bool>,
     /// A call was not answered: the engine knows better than we do.
     pub(crate) list_due: AtomicBool,
     /// One pull of an image at a time; who waited tries to create first.
@@ -118,6 +120,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
             wake: Notify::new(),
             changed: Notify::new(),
             networks_due: AtomicBool::new(true),
+            listed: watch::Sender::new(false),
             list_due: AtomicBool::new(false),
             pulls: tokio::sync::Mutex::new(BTreeMap::new()),
         }
@@ -172,6 +175,31 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         let retained = inner.content.retained.values();
         let there = retained.filter(|held| !inner.engine_of(held.id).is_empty()).cloned().collect();
         (inner.content.set.clone(), there)
+    }
+
+    /// What runs for a container, of the incarnation that is wanted.
+    pub fn running(&self, id: ContainerId) -> Option<EngineId> {
+        let inner = self.lock();
+        let incarnation = inner.desired(id)?.incarnation;
+        let runs = |container: &&EngineContainer| {
+            container.incarnation == incarnation
+                && matches!(container.state, EngineState::Running { .. })
+        };
+        inner.engine_of(id).iter().find(runs).map(|container| container.id.clone())
+    }
+
+    /// All of ours, when the engine has been listed once. The latest incarnation of each.
+    pub async fn engine_ids(&self) -> BTreeMap<ContainerId, EngineId> {
+        let mut listed = self.listed.subscribe();
+        // The sender is ours.
+        let _ = listed.wait_for(|listed| *listed).await;
+        let inner = self.lock();
+        let all = inner.engine.iter().flatten();
+        all.filter_map(|(id, containers)| {
+            let latest = containers.iter().max_by_key(|container| container.incarnation)?;
+            Some((*id, latest.id.clone()))
+        })
+        .collect()
     }
 
     /// What is in the set.
@@ -254,6 +282,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         inner.made_sure(&versions);
         inner.mark_orphans(now);
         drop(inner);
+        self.listed.send_replace(true);
         self.wake.notify_one();
         self.changed.notify_one();
         Ok(())
@@ -354,7 +383,7 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         self.lock().engine_of(id).to_vec()
     }
 
-    pub(crate) fn find(&self, engine_id: &crate::runtime::EngineId) -> Option<ContainerId> {
+    pub(crate) fn find(&self, engine_id: &EngineId) -> Option<ContainerId> {
         let inner = self.lock();
         let engine = inner.engine.as_ref()?;
         engine

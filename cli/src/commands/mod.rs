@@ -1,6 +1,8 @@
 //! One file per command, or per few that belong together.
 
 pub(crate) mod acts;
+pub(crate) mod attach;
+pub(crate) mod exec;
 pub(crate) mod login;
 pub(crate) mod nodes;
 pub(crate) mod ps;

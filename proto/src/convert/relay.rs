@@ -129,7 +129,7 @@ fn terminal_to_wire(terminal: Terminal) -> wire::HeldTerminal {
     }
 }
 
-fn terminal_from_wire(terminal: wire::HeldTerminal) -> Terminal {
+pub fn terminal_from_wire(terminal: wire::HeldTerminal) -> Terminal {
     Terminal {
         number: terminal.number,
         command: terminal.command,
@@ -154,7 +154,7 @@ pub fn end_to_wire(end: End) -> wire::RelayEnd {
     wire::RelayEnd { reason: reason.into(), exit_code: end.exit_code, detail: end.detail }
 }
 
-fn end_from_wire(end: wire::RelayEnd) -> End {
+pub fn end_from_wire(end: wire::RelayEnd) -> End {
     let reason = match end.reason() {
         wire::RelayEndReason::Exited => EndReason::Exited,
         wire::RelayEndReason::ContainerNotRunning => EndReason::ContainerNotRunning,

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test's failure is a panic")]
 
 mod containers;
+mod exec;
 mod firewall;
 mod launch;
 mod networks;
