@@ -158,6 +158,8 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
             end = showing => end,
             // Dropping the answer is leaving; the terminal lives on.
             () = typing => Ok(End::new(EndReason::Exited, "left")),
+            // While it takes nothing of what was typed.
+            () = to.closed() => Ok(End::new(EndReason::Exited, "left")),
         }
     }
 }
@@ -224,6 +226,8 @@ async fn run_one(
         },
         () = tokio::time::sleep(limit) => Some(End::new(EndReason::TimeLimit, "")),
         () = feed(running.input, from) => Some(End::new(EndReason::Exited, "its caller has gone")),
+        // While it takes nothing of its input.
+        () = to.closed() => Some(End::new(EndReason::Exited, "its caller has gone")),
     };
     if let Some(end) = early {
         if let Some(process) = process {

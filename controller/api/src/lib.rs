@@ -14,6 +14,7 @@ mod page;
 mod permit;
 mod serve;
 pub mod status;
+mod terminal_socket;
 mod text;
 mod token;
 mod watch;

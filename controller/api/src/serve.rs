@@ -15,7 +15,7 @@ use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::ServiceExt as _;
 
-use crate::{Api, guard};
+use crate::{Api, guard, terminal_socket};
 
 /// A form with every field at its limit has some 40 KiB. The megabyte that somebody pastes into one field is still read, so
 /// that the answer names the field.
@@ -29,12 +29,15 @@ pub fn is_grpc(headers: &HeaderMap) -> bool {
 /// Answers gRPC and gRPC-web; everything else goes to `pages`. A gRPC call that does not exist is UNIMPLEMENTED and never
 /// a page; a page is never served under a service's path.
 pub async fn router(api: Api, pages: Router) -> Router {
-    let services = services(api).await;
+    let services = services(api.clone()).await;
     let fallback = move |request: Request| {
         let (services, pages) = (services.clone(), pages.clone());
         async move { dispatch(services, pages, request).await }
     };
-    Router::new().fallback(fallback)
+    Router::new()
+        .route(terminal_socket::PATH, axum::routing::get(terminal_socket::open))
+        .with_state(api)
+        .fallback(fallback)
 }
 
 async fn dispatch(services: Router, pages: Router, request: Request) -> Response {

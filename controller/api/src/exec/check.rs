@@ -21,11 +21,11 @@ fn wrong(violations: Vec<Violation>) -> Error {
     Error::InvalidArgument { violations }
 }
 
-pub(super) fn missing(field: &str) -> Error {
+pub(crate) fn missing(field: &str) -> Error {
     wrong(vec![Violation::new(field, Problem::Missing)])
 }
 
-pub(super) fn size(size: Option<v1::TerminalSize>) -> Result<Size, Error> {
+pub(crate) fn size(size: Option<v1::TerminalSize>) -> Result<Size, Error> {
     let Some(size) = size else { return Ok(Size::default()) };
     let mut violations = Vec::new();
     for (field, number) in [("size.rows", size.rows), ("size.columns", size.columns)] {

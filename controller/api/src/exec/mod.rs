@@ -1,8 +1,8 @@
 //! Terminals and one-off commands. Each call is one operation on the container's blade; bytes are passed on as they come.
 
-mod attach;
+pub(crate) mod attach;
 mod attachments;
-mod check;
+pub(crate) mod check;
 mod run;
 
 use std::sync::Arc;

@@ -11,6 +11,7 @@ mod hostile;
 mod nodes;
 mod raw;
 mod sign_in;
+mod socket;
 mod watch;
 mod web;
 mod world;

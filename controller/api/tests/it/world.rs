@@ -57,7 +57,7 @@ pub(crate) struct World {
     pub(crate) clock: Arc<TestClock>,
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) node: NodeId,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     /// Signed in once: attempts are limited.
     tokens: Mutex<HashMap<Who, String>>,
 }
