@@ -84,6 +84,14 @@ impl Engine {
         Ok(Launched { id, created_in, launched_in: began.elapsed() })
     }
 
+    /// `name` is letters, digits, dots and dashes.
+    pub(crate) async fn id_of(&mut self, name: &str) -> Result<String> {
+        let path = format!("/containers/{name}/json");
+        let answer = self.expect(Method::GET, &path, Bytes::new(), &[200]).await?;
+        let answer: Value = serde_json::from_slice(&answer)?;
+        Ok(answer["Id"].as_str().context("a container has an id")?.to_owned())
+    }
+
     /// As the agent does it: a stop with time to end, then the removal. Returns when it is gone.
     pub(crate) async fn remove(&mut self, id: &str) -> Result<()> {
         let stop = format!("/containers/{id}/stop?t=10");

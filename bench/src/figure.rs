@@ -17,6 +17,11 @@ impl Figure {
         Self { name, value, unit, limit: Some(limit), holds: value <= limit }
     }
 
+    /// Must not be smaller than `limit`.
+    pub(crate) fn at_least(name: &'static str, value: f64, unit: &'static str, limit: f64) -> Self {
+        Self { name, value, unit, limit: Some(limit), holds: value >= limit }
+    }
+
     pub(crate) fn told(name: &'static str, value: f64, unit: &'static str) -> Self {
         Self { name, value, unit, limit: None, holds: value.is_finite() }
     }

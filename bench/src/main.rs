@@ -8,6 +8,7 @@ mod launch;
 mod person;
 mod recorder;
 mod statistics;
+mod terminal;
 mod web;
 
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
@@ -43,6 +44,23 @@ enum Bench {
         /// Pairs of forty launches at once
         #[arg(long, default_value_t = 6)]
         bursts: usize,
+    },
+    /// A key's way to a program and back, and a flood the other way
+    Terminal {
+        /// For everything that is written; made anew
+        #[arg(long)]
+        folder: PathBuf,
+        /// Where berth-controller and berth-agent are
+        #[arg(long)]
+        programs: PathBuf,
+        /// An image with a shell
+        #[arg(long)]
+        image: String,
+        #[arg(long, default_value = "/var/run/docker.sock")]
+        socket: PathBuf,
+        /// Pairs of echoes
+        #[arg(long, default_value_t = 2000)]
+        rounds: usize,
     },
     /// The time until somebody who comes for the first time can sign in
     Web {
@@ -89,6 +107,10 @@ async fn measure(bench: Bench) -> Result<Vec<figure::Figure>> {
         Bench::Launch { folder, programs, image, socket, rounds, bursts } => {
             let options = launch::Options { folder, programs, socket, image, rounds, bursts };
             Box::pin(launch::run(&options)).await
+        }
+        Bench::Terminal { folder, programs, image, socket, rounds } => {
+            let options = terminal::Options { folder, programs, socket, image, rounds };
+            Box::pin(terminal::run(&options)).await
         }
         Bench::Web { folder, programs, rounds } => {
             Box::pin(web::run(&web::Options { folder, programs, rounds })).await

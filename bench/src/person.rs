@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result, bail};
 use berth_proto::v1::{
     Capacity, CreateJoinTokenRequest, DeleteContainerRequest, ListNodesRequest, Liveness, Node,
     Phase, SignInRequest, WatchContainersRequest, auth_service_client::AuthServiceClient,
-    container_service_client::ContainerServiceClient, node_service_client::NodeServiceClient,
+    container_service_client::ContainerServiceClient, exec_service_client::ExecServiceClient,
+    node_service_client::NodeServiceClient,
 };
 use tokio::sync::mpsc;
 use tonic::{
@@ -118,8 +119,11 @@ enum Told {
     Broken(Status),
 }
 
+pub(crate) type ExecClient = ExecServiceClient<As>;
+
 pub(crate) struct Person {
     containers: ContainerServiceClient<As>,
+    exec: ExecClient,
     told: mpsc::UnboundedReceiver<Told>,
     ids: HashMap<String, String>,
 }
@@ -130,6 +134,7 @@ pub(crate) type Lost = Vec<(String, String)>;
 impl Person {
     pub(crate) async fn sign_in(channel: &Channel, account: &str, password: &str) -> Result<Self> {
         let bearer = sign_in(channel, account, password).await?;
+        let exec = ExecServiceClient::with_interceptor(channel.clone(), bearer.clone());
         let mut containers = ContainerServiceClient::with_interceptor(channel.clone(), bearer);
         let mut watch =
             containers.watch_containers(WatchContainersRequest::default()).await?.into_inner();
@@ -158,12 +163,16 @@ impl Person {
                 }
             }
         });
-        Ok(Self { containers, told, ids: HashMap::new() })
+        Ok(Self { containers, exec, told, ids: HashMap::new() })
     }
 
     /// For calls beside this one's waiting.
     pub(crate) fn client(&self) -> ContainerServiceClient<As> {
         self.containers.clone()
+    }
+
+    pub(crate) fn exec(&self) -> ExecClient {
+        self.exec.clone()
     }
 
     /// When the last of them was seen running, and those that were not. Cancel-safe as long as nobody cares what was told

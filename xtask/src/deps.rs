@@ -56,7 +56,7 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("berth-e2e", &["berth-core", "berth-proto"]),
-    ("berth-bench", &["berth-e2e", "berth-proto"]),
+    ("berth-bench", &["berth-docker", "berth-e2e", "berth-proto", "berth-reconcile"]),
     ("xtask", &[]),
 ];
 

@@ -6,8 +6,8 @@ use berth_proto::v1::{
     Container, CreateContainerRequest, CreateJoinTokenRequest, DeleteContainerRequest,
     RestartContainerRequest, SignInRequest, StartContainerRequest, StopContainerRequest,
     WatchContainersRequest, auth_service_client::AuthServiceClient,
-    container_service_client::ContainerServiceClient, node_service_client::NodeServiceClient,
-    watch_containers_response::Kind,
+    container_service_client::ContainerServiceClient, exec_service_client::ExecServiceClient,
+    node_service_client::NodeServiceClient, watch_containers_response::Kind,
 };
 use tonic::{
     Code, Request, Status,
@@ -15,6 +15,8 @@ use tonic::{
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Certificate, Channel, ClientTlsConfig, Endpoint},
 };
+
+use crate::terminal::Exec;
 
 /// Longer than any restart of both programs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -34,6 +36,7 @@ impl Interceptor for Bearer {
 pub(crate) struct Api {
     containers: ContainerServiceClient<InterceptedService<Channel, Bearer>>,
     nodes: NodeServiceClient<InterceptedService<Channel, Bearer>>,
+    pub(crate) exec: Exec,
 }
 
 /// Asks until there is an answer that is one.
@@ -85,7 +88,8 @@ impl Api {
         let bearer = Bearer(format!("Bearer {token}").parse().unwrap());
         Self {
             containers: ContainerServiceClient::with_interceptor(channel.clone(), bearer.clone()),
-            nodes: NodeServiceClient::with_interceptor(channel, bearer),
+            nodes: NodeServiceClient::with_interceptor(channel.clone(), bearer.clone()),
+            exec: ExecServiceClient::with_interceptor(channel, bearer),
         }
     }
 

@@ -73,3 +73,11 @@ async fn a_database_that_is_put_back_loses_nothing() {
     assert_eq!(rounds.database_put_back().await, Vec::<String>::new());
     rounds.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "needs an engine"]
+async fn a_shell_outlives_everything_between_it_and_its_user() {
+    let mut rounds = Rounds::begin(6, None).await;
+    rounds.at_a_terminal().await;
+    rounds.end().await;
+}

@@ -12,3 +12,4 @@ mod compare;
 mod engine;
 mod registry;
 mod rounds;
+mod terminal;

@@ -19,6 +19,7 @@ use crate::{
     cluster::{ADMINISTRATOR, Cluster, PASSWORD, PEOPLE, ended, kill},
     engine::{self, IMAGE},
     registry::Registry,
+    terminal::Seat,
 };
 
 /// Every point in the agent that has a name.
@@ -38,6 +39,16 @@ pub(crate) const POINTS: [&str; 9] = [
 const PROGRAM: &str = "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done";
 /// Has a container only while the network's point is tried.
 const RARE: usize = 3;
+
+#[derive(Debug, Clone, Copy)]
+enum Break {
+    Line,
+    Controller,
+    Agent,
+    Both,
+}
+
+const BREAKS: [Break; 4] = [Break::Line, Break::Controller, Break::Agent, Break::Both];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wish {
@@ -195,6 +206,41 @@ impl Rounds {
             self.give_back(owner, &name).await;
         }
         self.settle().await;
+    }
+
+    /// Somebody works in a shell while the network, the controller, the agent, and both programs go and come back. What is
+    /// printed meanwhile is there afterwards, each byte once, from the same shell.
+    pub(crate) async fn at_a_terminal(&mut self) {
+        let mut seat = Seat::new(self.people[0].exec.clone(), "c1");
+        let shell = seat.shell_pid().await;
+        let terminal = seat.terminal();
+        for (number, break_it) in BREAKS.into_iter().enumerate() {
+            // It prints while nobody can listen.
+            let mark = format!("mark-{number}");
+            seat.types(&format!("(sleep 1; echo {mark}-a; sleep 2; echo {mark}-b) &\n")).await;
+            seat.reads("&").await;
+            match break_it {
+                Break::Line => seat.cut(),
+                Break::Controller => {
+                    kill(self.controller.take().expect("it runs")).await;
+                    self.controller = Some(self.cluster.start_controller());
+                }
+                Break::Agent => self.restart_agent(None).await,
+                Break::Both => {
+                    kill(self.controller.take().expect("it runs")).await;
+                    self.restart_agent(None).await;
+                    self.controller = Some(self.cluster.start_controller());
+                }
+            }
+            seat.reads(&format!("\n{mark}-b")).await;
+            let seen = String::from_utf8_lossy(&seat.seen).into_owned();
+            for part in ["a", "b"] {
+                let line = format!("\n{mark}-{part}");
+                assert_eq!(seen.matches(&line).count(), 1, "{break_it:?}: {seen}");
+            }
+            assert_eq!(seat.shell_pid().await, shell, "after {break_it:?}");
+            assert_eq!(seat.terminal(), terminal);
+        }
     }
 
     async fn restart_agent(&mut self, die_at: Option<&str>) {

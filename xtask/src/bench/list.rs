@@ -1,12 +1,17 @@
 //! The benchmarks there are. Adding one is a line here and a module beside this one.
 
-use super::{Bench, launch, web};
+use super::{Bench, launch, terminal, web};
 
 pub(crate) const BENCHES: &[Bench] = &[
     Bench {
         name: "web",
         about: "what a browser fetches, and how long until somebody can sign in",
         run: web::run,
+    },
+    Bench {
+        name: "terminal",
+        about: "keys and floods beside the engine's own exec",
+        run: terminal::run,
     },
     Bench { name: "launch", about: "creations beside the engine alone", run: launch::run },
 ];

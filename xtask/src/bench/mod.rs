@@ -4,6 +4,7 @@ mod figure;
 mod launch;
 mod list;
 mod programs;
+mod terminal;
 mod web;
 
 use anyhow::{Result, bail};
