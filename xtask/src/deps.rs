@@ -98,8 +98,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("fantoccini", &["berth-e2e"]),
 ];
 
-/// tonic's server is for the rooms that serve.
-const SERVERS: &[&str] = &["berth-api", "berth-session", "berth-controller", "berth-sim"];
+/// tonic's server is for the rooms that serve. The agent's serves one socket, which only itself may open: the session
+/// holder's.
+const SERVERS: &[&str] =
+    &["berth-agent", "berth-api", "berth-session", "berth-controller", "berth-sim"];
 const SERVER_FEATURES: &[&str] = &["server", "router"];
 
 pub(crate) fn run() -> Result<()> {

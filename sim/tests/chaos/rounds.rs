@@ -232,10 +232,11 @@ impl Rounds {
                     self.controller = Some(self.cluster.start_controller());
                 }
             }
-            seat.reads(&format!("\n{mark}-b")).await;
+            seat.reads(&format!("{mark}-b\r\n")).await;
             let seen = String::from_utf8_lossy(&seat.seen).into_owned();
             for part in ["a", "b"] {
-                let line = format!("\n{mark}-{part}");
+                // The echo of what was typed has something else after it.
+                let line = format!("{mark}-{part}\r\n");
                 assert_eq!(seen.matches(&line).count(), 1, "{break_it:?}: {seen}");
             }
             assert_eq!(seat.shell_pid().await, shell, "after {break_it:?}");
