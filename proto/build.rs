@@ -5,11 +5,13 @@ use std::{error::Error, fmt::Write as _, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 10] = [
     "berth/v1/auth.proto",
     "berth/v1/container.proto",
     "berth/v1/errors.proto",
     "berth/v1/exec.proto",
+    "berth/v1/forward.proto",
+    "berth/v1/logs.proto",
     "berth/v1/node.proto",
     "berth/agent/v1/agent.proto",
     "berth/agent/v1/ledger.proto",
@@ -28,7 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .btree_map(".")
         // What is passed on is not copied.
         .bytes(".berth.agent.v1.RelayFrame")
+        .bytes(".berth.agent.v1.LogLine")
         .bytes(".berth.v1.AttachRequest")
+        .bytes(".berth.v1.ConnectRequest")
+        .bytes(".berth.v1.ConnectResponse")
+        .bytes(".berth.v1.LogLine")
         .bytes(".berth.v1.TerminalOutput")
         .bytes(".berth.v1.InputRequest")
         .bytes(".berth.v1.RunRequest")

@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use berth_proto::v1::{
     auth_service_client::AuthServiceClient, container_service_client::ContainerServiceClient,
-    exec_service_client::ExecServiceClient, node_service_client::NodeServiceClient,
+    exec_service_client::ExecServiceClient, forward_service_client::ForwardServiceClient,
+    node_service_client::NodeServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -89,6 +90,10 @@ impl Client {
 
     pub(crate) fn exec(&self) -> ExecServiceClient<As> {
         ExecServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
+    }
+
+    pub(crate) fn forward(&self) -> ForwardServiceClient<As> {
+        ForwardServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
     }
 
     pub(crate) fn nodes(&self) -> NodeServiceClient<As> {

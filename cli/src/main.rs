@@ -57,6 +57,8 @@ enum Command {
     Exec(commands::exec::Exec),
     /// Shows a container's terminal here; Ctrl-P Ctrl-Q leaves it to itself
     Attach(commands::attach::Attach),
+    /// Brings ports of a container to this machine, published or not
+    PortForward(commands::port_forward::PortForward),
     /// Lists blades (administrators)
     Nodes(commands::nodes::Nodes),
 }
@@ -141,6 +143,7 @@ fn run(command: Command) -> Result<()> {
             Command::Rm(rm) => rm.run().await,
             Command::Exec(exec) => exec.run().await,
             Command::Attach(attach) => attach.run().await,
+            Command::PortForward(forward) => forward.run().await,
             Command::Nodes(nodes) => nodes.run().await,
         }
     })

@@ -165,3 +165,10 @@ pub(crate) fn left(name: &str, terminal: u32) -> String {
         format!("{name} の端末{terminal}は動き続けています: berth attach {name} {terminal}"),
     )
 }
+
+pub(crate) fn cannot_listen(port: u16) -> String {
+    pick(
+        format!("port {port} of this machine cannot be used; another one: LOCAL:PORT"),
+        format!("このマシンのポート{port}は使えません。LOCAL:PORTで別のポートを指定してください"),
+    )
+}

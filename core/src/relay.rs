@@ -35,6 +35,63 @@ pub enum OperationKind {
         size: Option<Size>,
     },
     Run(Run),
+    /// Answered with lines, and an end when there are no more.
+    Logs(Logs),
+    /// A TCP connection to a port inside. Answered with `Connected`, then bytes both ways; either side says `EndOfInput`
+    /// when it has no more to send.
+    Forward {
+        port: u16,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Logs {
+    pub since: Option<Moment>,
+    /// Only the last so many.
+    pub tail: Option<u32>,
+    pub follow: Follow,
+    /// Lines after this one alone.
+    pub after: Option<LogPosition>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Follow {
+    #[default]
+    No,
+    Yes,
+}
+
+/// Nanoseconds since the Unix epoch: the engine's clock is that fine, and two lines are often of one millisecond.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(pub i64);
+
+/// Which line: its moment, and which of those of that moment, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct LogPosition {
+    pub moment: Moment,
+    pub index: u32,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    pub position: LogPosition,
+    pub stream: LogStream,
+    pub text: Bytes,
+    pub rest: Rest,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogStream {
+    Stdout,
+    Stderr,
+}
+
+/// Whether a line is all there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    Whole,
+    /// It was too long: the next one goes on with it.
+    Follows,
 }
 
 /// One command without a terminal.
@@ -89,6 +146,9 @@ pub enum Frame {
     Terminal(Terminal),
     /// The number of the next byte of data: at the start, and where some were skipped.
     Position(u64),
+    Log(Vec<LogLine>),
+    /// The program inside has taken the connection.
+    Connected,
     /// The last from the blade.
     End(End),
 }
@@ -121,6 +181,8 @@ pub enum EndReason {
     TimeLimit,
     CommandNotFound,
     NoSuchTerminal,
+    /// Nothing listens on the port.
+    ConnectionRefused,
     TooMany,
     Failed,
     Unsupported,

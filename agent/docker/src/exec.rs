@@ -6,6 +6,7 @@
 //! Nothing but validated ids gets into a path on the engine's socket. What a program prints is never taken for anything
 //! but bytes. A program whose caller went away while it was being started is ended.
 
+mod connect;
 mod demux;
 mod fault;
 mod hijack;
@@ -32,6 +33,7 @@ use tokio::{
 };
 
 pub use self::{
+    connect::ConnectError,
     demux::{Apart, DemuxError, Output},
     hijack::{Input, Reader},
     process::Process,

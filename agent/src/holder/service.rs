@@ -228,7 +228,9 @@ async fn hear(terminal: &Terminal, mut size: Option<Size>, mut input: Streaming<
                     | Body::Terminal(_)
                     | Body::Position(_)
                     | Body::End(_)
-                    | Body::Attach(_),
+                    | Body::Attach(_)
+                    | Body::LogLines(_)
+                    | Body::Connected(_),
                 )
                 | None => {}
             },

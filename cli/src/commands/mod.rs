@@ -5,5 +5,6 @@ pub(crate) mod attach;
 pub(crate) mod exec;
 pub(crate) mod login;
 pub(crate) mod nodes;
+pub(crate) mod port_forward;
 pub(crate) mod ps;
 pub(crate) mod run;

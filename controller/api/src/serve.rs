@@ -9,7 +9,8 @@ use axum::{
 };
 use berth_proto::v1::{
     auth_service_server::AuthServiceServer, container_service_server::ContainerServiceServer,
-    exec_service_server::ExecServiceServer, node_service_server::NodeServiceServer,
+    exec_service_server::ExecServiceServer, forward_service_server::ForwardServiceServer,
+    node_service_server::NodeServiceServer,
 };
 use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -58,6 +59,7 @@ async fn services(api: Api) -> Router {
         name::<ContainerServiceServer<Api>>(),
         name::<NodeServiceServer<Api>>(),
         name::<ExecServiceServer<Api>>(),
+        name::<ForwardServiceServer<Api>>(),
     ];
     for name in served {
         reporter.set_service_status(name, ServingStatus::Serving).await;
@@ -77,6 +79,9 @@ async fn services(api: Api) -> Router {
             ContainerServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM),
         )
         .add_service(NodeServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
+        .add_service(
+            ForwardServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM),
+        )
         .add_service(ExecServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1().expect(invariant))

@@ -149,6 +149,7 @@ fn precondition_type(precondition: Precondition) -> &'static str {
         Precondition::NodeHasContainers => "NODE_HAS_CONTAINERS",
         Precondition::NotRunning => "NOT_RUNNING",
         Precondition::NoSuchCommand => "NO_SUCH_COMMAND",
+        Precondition::NothingListens => "NOTHING_LISTENS",
         Precondition::AgentTooOld => "AGENT_TOO_OLD",
     }
 }

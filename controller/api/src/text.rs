@@ -86,6 +86,10 @@ pub(crate) fn error(language: Language, error: &Error) -> String {
                 "The image has no such program. Without a command: it has no shell.",
                 "イメージにそのプログラムがありません(コマンド省略時はシェルがありません)。",
             ),
+            Precondition::NothingListens => say(
+                "Nothing in the container listens on that port. Is the program started?",
+                "コンテナ内でそのポートを待ち受けているプログラムがありません。起動しているか確認してください。",
+            ),
             Precondition::AgentTooOld => say(
                 "The blade's agent is too old for this. Ask the administrators to upgrade it.",
                 "ブレードのエージェントが古いため対応していません。管理者に更新を依頼してください。",
@@ -144,6 +148,7 @@ pub(crate) fn exec_end(language: Language, end: &End) -> String {
             say("The image has no such program.", "イメージにそのプログラムがありません。")
         }
         EndReason::NoSuchTerminal
+        | EndReason::ConnectionRefused
         | EndReason::TooMany
         | EndReason::Failed
         | EndReason::Unsupported => say(

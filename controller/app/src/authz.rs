@@ -64,6 +64,8 @@ pub const TABLE: &[(&str, Access)] = &[
     ("/berth.v1.ExecService/Input", Access::OwnContainer),
     ("/berth.v1.ExecService/Resize", Access::OwnContainer),
     ("/berth.v1.ExecService/Run", Access::OwnContainer),
+    ("/berth.v1.ForwardService/Connect", Access::OwnContainer),
+    ("/berth.v1.LogService/Stream", Access::OwnContainer),
     ("/berth.v1.NodeService/ListNodes", Access::Administrator),
     ("/berth.v1.NodeService/GetNode", Access::Administrator),
     ("/berth.v1.NodeService/WatchNodes", Access::Administrator),

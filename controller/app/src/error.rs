@@ -68,6 +68,8 @@ pub enum Precondition {
     NotRunning,
     /// Its image has no such program, or no shell.
     NoSuchCommand,
+    /// No program of it listens on that port.
+    NothingListens,
     /// Its blade's agent does not know how.
     AgentTooOld,
 }

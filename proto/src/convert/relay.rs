@@ -1,7 +1,8 @@
 //! Relays, to the domain and back.
 
 use berth_core::relay::{
-    End, EndReason, Frame, Operation, OperationKind, Run, Size, Stdin, Terminal,
+    End, EndReason, Follow, Frame, LogLine, LogPosition, LogStream, Logs, Moment, Operation,
+    OperationKind, Rest, Run, Size, Stdin, Terminal,
 };
 use bytes::Bytes;
 
@@ -28,6 +29,13 @@ pub fn operation_to_wire(operation: Operation) -> wire::Operation {
                 container_id: operation.container.to_string(),
             })
         }
+        OperationKind::Logs(logs) => Kind::Logs(wire::Logs {
+            since: logs.since.map(moment_to_wire),
+            tail: logs.tail.unwrap_or(0),
+            follow: logs.follow == Follow::Yes,
+            after: logs.after.map(position_to_wire),
+        }),
+        OperationKind::Forward { port } => Kind::Forward(wire::Forward { port: port.into() }),
         OperationKind::Run(run) => Kind::Run(wire::RunCommand {
             command: run.command,
             environment: run.environment,
@@ -57,6 +65,16 @@ pub fn operation_from_wire(operation: wire::Operation) -> Result<Option<Operatio
             from: attach.from,
             size: size_from_wire(attach.size)?,
         },
+        Kind::Logs(logs) => OperationKind::Logs(Logs {
+            since: logs.since.as_ref().map(moment_from_wire),
+            tail: (logs.tail > 0).then_some(logs.tail),
+            follow: if logs.follow { Follow::Yes } else { Follow::No },
+            after: logs.after.map(position_from_wire),
+        }),
+        Kind::Forward(wire::Forward { port }) => {
+            let port = u16::try_from(port).ok().filter(|port| *port > 0);
+            OperationKind::Forward { port: port.ok_or_else(|| malformed("port", "1 to 65535"))? }
+        }
         Kind::Run(run) => OperationKind::Run(Run {
             command: run.command,
             environment: run.environment,
@@ -80,6 +98,10 @@ pub fn frame_to_wire(frame: Frame) -> wire::RelayFrame {
         Frame::EndOfInput => Body::EndOfInput(true),
         Frame::Terminal(terminal) => Body::Terminal(terminal_to_wire(terminal)),
         Frame::Position(position) => Body::Position(position),
+        Frame::Log(lines) => {
+            Body::LogLines(wire::LogLines { lines: lines.into_iter().map(line_to_wire).collect() })
+        }
+        Frame::Connected => Body::Connected(true),
         Frame::End(end) => Body::End(end_to_wire(end)),
     };
     wire::RelayFrame { body: Some(body) }
@@ -95,9 +117,53 @@ pub fn frame_from_wire(frame: wire::RelayFrame) -> Result<Option<Frame>, Malform
         Some(Body::EndOfInput(_)) => Some(Frame::EndOfInput),
         Some(Body::Terminal(terminal)) => Some(Frame::Terminal(terminal_from_wire(terminal))),
         Some(Body::Position(position)) => Some(Frame::Position(position)),
+        Some(Body::LogLines(lines)) => {
+            Some(Frame::Log(lines.lines.into_iter().map(line_from_wire).collect()))
+        }
+        Some(Body::Connected(_)) => Some(Frame::Connected),
         Some(Body::End(end)) => Some(Frame::End(end_from_wire(end))),
         Some(Body::Opened(_) | Body::Attach(_)) | None => None,
     })
+}
+
+pub fn moment_to_wire(moment: Moment) -> prost_types::Timestamp {
+    let nanos = i32::try_from(moment.0.rem_euclid(1_000_000_000)).unwrap_or(0);
+    prost_types::Timestamp { seconds: moment.0.div_euclid(1_000_000_000), nanos }
+}
+
+pub fn moment_from_wire(timestamp: &prost_types::Timestamp) -> Moment {
+    let nanos = timestamp.seconds.saturating_mul(1_000_000_000);
+    Moment(nanos.saturating_add(timestamp.nanos.into()))
+}
+
+fn position_to_wire(position: LogPosition) -> wire::LogPosition {
+    wire::LogPosition { time: Some(moment_to_wire(position.moment)), index: position.index }
+}
+
+fn position_from_wire(position: wire::LogPosition) -> LogPosition {
+    let moment = position.time.as_ref().map_or(Moment(0), moment_from_wire);
+    LogPosition { moment, index: position.index }
+}
+
+fn line_to_wire(line: LogLine) -> wire::LogLine {
+    wire::LogLine {
+        position: Some(position_to_wire(line.position)),
+        stream: match line.stream {
+            LogStream::Stdout => 1,
+            LogStream::Stderr => 2,
+        },
+        text: line.text,
+        partial: line.rest == Rest::Follows,
+    }
+}
+
+fn line_from_wire(line: wire::LogLine) -> LogLine {
+    LogLine {
+        position: position_from_wire(line.position.unwrap_or_default()),
+        stream: if line.stream == 2 { LogStream::Stderr } else { LogStream::Stdout },
+        text: line.text,
+        rest: if line.partial { Rest::Follows } else { Rest::Whole },
+    }
 }
 
 pub fn data(bytes: Bytes) -> wire::RelayFrame {
@@ -147,6 +213,7 @@ pub fn end_to_wire(end: End) -> wire::RelayEnd {
         EndReason::TimeLimit => wire::RelayEndReason::TimeLimit,
         EndReason::CommandNotFound => wire::RelayEndReason::CommandNotFound,
         EndReason::NoSuchTerminal => wire::RelayEndReason::NoSuchTerminal,
+        EndReason::ConnectionRefused => wire::RelayEndReason::ConnectionRefused,
         EndReason::TooMany => wire::RelayEndReason::TooMany,
         EndReason::Failed => wire::RelayEndReason::Failed,
         EndReason::Unsupported => wire::RelayEndReason::Unsupported,
@@ -161,6 +228,7 @@ pub fn end_from_wire(end: wire::RelayEnd) -> End {
         wire::RelayEndReason::TimeLimit => EndReason::TimeLimit,
         wire::RelayEndReason::CommandNotFound => EndReason::CommandNotFound,
         wire::RelayEndReason::NoSuchTerminal => EndReason::NoSuchTerminal,
+        wire::RelayEndReason::ConnectionRefused => EndReason::ConnectionRefused,
         wire::RelayEndReason::TooMany => EndReason::TooMany,
         wire::RelayEndReason::Unsupported => EndReason::Unsupported,
         // A newer agent may know more ways to fail.
@@ -193,6 +261,14 @@ mod tests {
             OperationKind::TerminalAttach { number: 3, from: 1 << 40, size: Some(size) },
             OperationKind::TerminalAttach { number: 3, from: 0, size: None },
             OperationKind::Run(run),
+            OperationKind::Forward { port: 8888 },
+            OperationKind::Logs(Logs::default()),
+            OperationKind::Logs(Logs {
+                since: Some(Moment(-1)),
+                tail: Some(7),
+                follow: Follow::Yes,
+                after: Some(LogPosition { moment: Moment(1_700_000_000_123_456_789), index: 2 }),
+            }),
         ] {
             let operation = Operation { container: ContainerId::new(Uuid::from_u128(7)), kind };
             let wire = operation_to_wire(operation.clone());
@@ -219,6 +295,13 @@ mod tests {
             Frame::Terminal(terminal(None)),
             Frame::Terminal(terminal(Some(0))),
             Frame::Position(7),
+            Frame::Connected,
+            Frame::Log(vec![LogLine {
+                position: LogPosition { moment: Moment(5), index: 1 },
+                stream: LogStream::Stderr,
+                text: Bytes::from_static(b"\xff"),
+                rest: Rest::Follows,
+            }]),
             Frame::End(end(EndReason::Exited)),
             Frame::End(end(EndReason::TooMany)),
         ] {

@@ -40,7 +40,7 @@ pub struct ContainerFacts {
     pub environment: Vec<String>,
     /// The engine forgets those that have ended after some minutes.
     pub execs: Vec<ExecId>,
-    init: i64,
+    pub(super) init: i64,
 }
 
 impl Exec {

@@ -64,7 +64,12 @@ pub(crate) async fn begin(
                 checked(end)?;
                 return Err(super::broke());
             }
-            Frame::Data(_) | Frame::ErrorData(_) | Frame::Size(_) | Frame::EndOfInput => {}
+            Frame::Data(_)
+            | Frame::ErrorData(_)
+            | Frame::Size(_)
+            | Frame::EndOfInput
+            | Frame::Log(_)
+            | Frame::Connected => {}
         }
     }
 }
@@ -145,7 +150,12 @@ impl Begun {
                         Some(v1::terminal_output::Message::Ended(ended(&caller, &end)))
                     }
                     Some(
-                        Frame::ErrorData(_) | Frame::Size(_) | Frame::EndOfInput | Frame::Terminal(_),
+                        Frame::ErrorData(_)
+                        | Frame::Size(_)
+                        | Frame::EndOfInput
+                        | Frame::Terminal(_)
+                        | Frame::Log(_)
+                        | Frame::Connected,
                     ) => None,
                     // The blade's connection: the terminal lives on.
                     None => return refuse(&sender, &caller, &super::broke()).await,

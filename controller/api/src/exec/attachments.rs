@@ -112,7 +112,7 @@ fn gone(id: &str) -> Error {
 }
 
 /// In frames of at most [`FRAME_MAXIMUM`].
-pub(super) fn pieces(mut data: Bytes) -> impl Iterator<Item = Bytes> {
+pub(crate) fn pieces(mut data: Bytes) -> impl Iterator<Item = Bytes> {
     std::iter::from_fn(move || {
         (!data.is_empty()).then(|| data.split_to(data.len().min(FRAME_MAXIMUM)))
     })

@@ -25,7 +25,7 @@ use berth_proto::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
-pub(crate) use self::attachments::Attachments;
+pub(crate) use self::attachments::{Attachments, pieces};
 use crate::{
     Api,
     caller::{Caller, answer, open},
@@ -162,7 +162,7 @@ pub(crate) struct At {
 }
 
 impl Api {
-    fn running(&self, actor: &Actor, owner: String, name: String) -> Result<At, Error> {
+    pub(crate) fn running(&self, actor: &Actor, owner: String, name: String) -> Result<At, Error> {
         let committed = self.committed();
         let container = containers::find(&committed.state, actor, &Selector { owner, name })?;
         let runs = container
@@ -174,7 +174,7 @@ impl Api {
         }
     }
 
-    async fn relay(&self, at: At, kind: OperationKind) -> Result<Relay, Error> {
+    pub(crate) async fn relay(&self, at: At, kind: OperationKind) -> Result<Relay, Error> {
         let operation = Operation { container: at.container, kind };
         self.0.relays.open(at.node, operation).await.map_err(|error| {
             tracing::info!(node.id = %at.node, container.id = %at.container, %error, "no relay");
@@ -198,7 +198,9 @@ impl Api {
                 | Frame::ErrorData(_)
                 | Frame::Size(_)
                 | Frame::EndOfInput
-                | Frame::Position(_) => {}
+                | Frame::Position(_)
+                | Frame::Log(_)
+                | Frame::Connected => {}
             }
         }
         Err(broke())
@@ -219,12 +221,12 @@ impl Api {
 }
 
 /// The connection to the blade ended before the operation did.
-fn broke() -> Error {
+pub(crate) fn broke() -> Error {
     Error::Unavailable { retry_after: std::time::Duration::from_secs(1) }
 }
 
 /// Whether an operation was done, or why not.
-fn checked(end: End) -> Result<End, Error> {
+pub(crate) fn checked(end: End) -> Result<End, Error> {
     match end.reason {
         EndReason::Exited => Ok(end),
         EndReason::ContainerNotRunning | EndReason::TimeLimit => {
@@ -236,6 +238,9 @@ fn checked(end: End) -> Result<End, Error> {
             subject: Quota::TerminalsPerContainer,
             limit: TERMINALS_PER_CONTAINER,
         }),
+        EndReason::ConnectionRefused => {
+            Err(Error::FailedPrecondition(Precondition::NothingListens))
+        }
         EndReason::Unsupported => Err(Error::FailedPrecondition(Precondition::AgentTooOld)),
         EndReason::Failed => Err(Error::internal(Failed(end.detail))),
     }
@@ -248,6 +253,7 @@ fn checked_run(end: End) -> Result<End, Error> {
         EndReason::Exited
         | EndReason::CommandNotFound
         | EndReason::NoSuchTerminal
+        | EndReason::ConnectionRefused
         | EndReason::TooMany
         | EndReason::Failed
         | EndReason::Unsupported => checked(end),
@@ -278,6 +284,7 @@ fn ended(caller: &Caller, end: &End) -> v1::TerminalEnded {
         EndReason::TimeLimit => v1::ExecEnd::TimeLimit,
         EndReason::CommandNotFound => v1::ExecEnd::CommandNotFound,
         EndReason::NoSuchTerminal
+        | EndReason::ConnectionRefused
         | EndReason::TooMany
         | EndReason::Failed
         | EndReason::Unsupported => v1::ExecEnd::Lost,

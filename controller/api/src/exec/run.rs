@@ -80,7 +80,12 @@ impl Begun {
                     }
                 },
                 Some(
-                    Frame::Size(_) | Frame::EndOfInput | Frame::Terminal(_) | Frame::Position(_),
+                    Frame::Size(_)
+                    | Frame::EndOfInput
+                    | Frame::Terminal(_)
+                    | Frame::Position(_)
+                    | Frame::Log(_)
+                    | Frame::Connected,
                 ) => continue,
                 None => {
                     drop(sender.send(Err(caller.status(&super::broke()))).await);

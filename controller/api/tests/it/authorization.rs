@@ -109,6 +109,11 @@ fn message(path: &str, who: Who) -> Vec<u8> {
         "Output" => {
             v1::OutputRequest { name, owner, terminal: 1, ..Default::default() }.encode_to_vec()
         }
+        "Connect" => {
+            let connect = v1::ConnectTo { name, owner, port: 80 };
+            let message = Some(v1::connect_request::Message::Connect(connect));
+            v1::ConnectRequest { message }.encode_to_vec()
+        }
         "Run" => {
             let command = vec!["sleep".to_owned()];
             let command = v1::RunCommand { name, owner, command, ..Default::default() };

@@ -60,6 +60,9 @@ async fn perform(
             shown.send(end(EndReason::NoSuchTerminal, 0)).await
         }
         OperationKind::Run(run) => self::run(run, typed, shown).await,
+        OperationKind::Forward { port: 80 } => connected(typed, shown).await,
+        OperationKind::Forward { .. } => shown.send(end(EndReason::ConnectionRefused, 0)).await,
+        OperationKind::Logs(_) => shown.send(end(EndReason::Exited, 0)).await,
     }
 }
 
@@ -83,6 +86,20 @@ async fn attached(
         }
     }
     Ok(())
+}
+
+/// A server that echoes, and says goodbye when its client has no more to say.
+async fn connected(
+    mut typed: mpsc::Receiver<Frame>,
+    shown: mpsc::Sender<Frame>,
+) -> Result<(), mpsc::error::SendError<Frame>> {
+    shown.send(Frame::Connected).await?;
+    while let Some(Frame::Data(data)) = typed.recv().await {
+        shown.send(Frame::Data(data)).await?;
+    }
+    shown.send(Frame::Data("bye".into())).await?;
+    shown.send(Frame::EndOfInput).await?;
+    shown.send(end(EndReason::Exited, 0)).await
 }
 
 /// `cat`: its input comes back; what else it is called with is printed as its errors.

@@ -7,6 +7,7 @@ mod bad_input;
 mod blade;
 mod containers;
 mod exec;
+mod forward;
 mod hostile;
 mod nodes;
 mod raw;

@@ -1,5 +1,7 @@
 //! What is done at the blade's end of a byte stream, on Docker.
 
+mod forward;
+
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
@@ -91,6 +93,13 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
                     container_id: container.to_string(),
                 };
                 return self.attach(attach, from, to).await;
+            }
+            OperationKind::Forward { port } => {
+                let engine = self.engine(container)?;
+                return forward::forward(&self.exec, &engine, port, from, to).await;
+            }
+            OperationKind::Logs(_) => {
+                return Err(End::new(EndReason::Unsupported, "logs"));
             }
             OperationKind::Run(run) => {
                 let engine = self.engine(container)?;
@@ -273,6 +282,8 @@ async fn feed(mut input: Input, mut from: mpsc::Receiver<Frame>) {
             | Frame::Size(_)
             | Frame::Terminal(_)
             | Frame::Position(_)
+            | Frame::Log(_)
+            | Frame::Connected
             | Frame::End(_) => {}
         }
     }
