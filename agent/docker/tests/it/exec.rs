@@ -215,23 +215,42 @@ fn a_start_that_nobody_waits_for_leaves_nothing() {
         let id = sleeping(&bench).await;
         let exec = exec(&bench);
         let order = command(&["sleep", "888"]);
+        let since = now();
         let start = exec.start_terminal(&id, &order, SIZE);
         let gave_up = timeout(Duration::from_millis(1), start).await;
         assert!(gave_up.is_err(), "a start takes longer than a millisecond");
-        // The engine has it as soon as it was asked for; then it comes to life, and is ended.
+        // The engine has it as soon as it was asked for; then it comes to life, and is ended. It may be over before anybody
+        // can look, so its history is asked for.
         let ended = async {
             loop {
-                let execs = exec.container(&id).await.unwrap().execs;
-                let Some(run) = execs.first() else { continue };
-                let state = exec.inspect(run).await.unwrap();
-                if state.pid != 0 && !state.is_running {
-                    return state;
+                let history = history(id.as_str(), since);
+                if let Some(death) = history.lines().find(|line| line.starts_with("exec_die")) {
+                    return death.to_owned();
                 }
+                tokio::task::yield_now().await;
             }
         };
-        let state = timeout(PATIENCE, ended).await.expect("it is ended");
-        assert_eq!(state.exit_code, Some(129));
+        let death = timeout(PATIENCE, ended).await.expect("it is ended");
+        assert_eq!(death, "exec_die 129");
     });
+}
+
+/// Seconds since the Unix epoch, on the engine's machine, which is this one.
+fn now() -> u64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.unwrap().as_secs()
+}
+
+/// What the engine says happened to a container, with exit codes.
+fn history(container: &str, since: u64) -> String {
+    let format = "{{.Action}} {{.Actor.Attributes.exitCode}}";
+    let filter = format!("container={container}");
+    let (since, until) = (since.to_string(), (now() + 1).to_string());
+    let mut events = Program::new("docker");
+    events.args(["events", "--since", &since, "--until", &until, "--filter", &filter]);
+    let output = events.args(["--format", format]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
