@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use berth_proto::v1::{
     auth_service_client::AuthServiceClient, container_service_client::ContainerServiceClient,
     exec_service_client::ExecServiceClient, forward_service_client::ForwardServiceClient,
-    node_service_client::NodeServiceClient,
+    log_service_client::LogServiceClient, node_service_client::NodeServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -94,6 +94,10 @@ impl Client {
 
     pub(crate) fn forward(&self) -> ForwardServiceClient<As> {
         ForwardServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
+    }
+
+    pub(crate) fn logs(&self) -> LogServiceClient<As> {
+        LogServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
     }
 
     pub(crate) fn nodes(&self) -> NodeServiceClient<As> {

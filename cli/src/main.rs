@@ -4,8 +4,10 @@ mod amount;
 mod client;
 mod commands;
 mod console;
+mod harmless;
 mod output;
 mod settings;
+mod ssh;
 mod text;
 mod trust;
 
@@ -55,10 +57,17 @@ enum Command {
     Rm(commands::acts::Rm),
     /// Runs a command in a container
     Exec(commands::exec::Exec),
+    /// Shows what a container's program printed, also after its end
+    Logs(commands::logs::Logs),
     /// Shows a container's terminal here; Ctrl-P Ctrl-Q leaves it to itself
     Attach(commands::attach::Attach),
     /// Brings ports of a container to this machine, published or not
     PortForward(commands::port_forward::PortForward),
+    /// Prints what ~/.ssh/config needs for ssh, scp, rsync and editors
+    SshConfig(commands::ssh::Config),
+    /// An ssh server on standard input and output, for ssh's ProxyCommand
+    #[command(hide = true)]
+    SshProxy(commands::ssh::Proxy),
     /// Lists blades (administrators)
     Nodes(commands::nodes::Nodes),
 }
@@ -142,8 +151,11 @@ fn run(command: Command) -> Result<()> {
             Command::Restart(act) => act.restart().await,
             Command::Rm(rm) => rm.run().await,
             Command::Exec(exec) => exec.run().await,
+            Command::Logs(logs) => logs.run().await,
             Command::Attach(attach) => attach.run().await,
             Command::PortForward(forward) => forward.run().await,
+            Command::SshConfig(commands::ssh::Config) => commands::ssh::Config::run(),
+            Command::SshProxy(proxy) => proxy.run().await,
             Command::Nodes(nodes) => nodes.run().await,
         }
     })

@@ -7,8 +7,8 @@
 //! but bytes. A program whose caller went away while it was being started is ended.
 
 mod connect;
-mod demux;
-mod fault;
+pub(crate) mod demux;
+pub(crate) mod fault;
 mod hijack;
 mod process;
 mod shell;
@@ -259,7 +259,11 @@ impl Exec {
         }
     }
 
-    async fn client(&self) -> Result<&Client, Error> {
+    pub(crate) fn socket(&self) -> &Path {
+        &self.inner.socket
+    }
+
+    pub(crate) async fn client(&self) -> Result<&Client, Error> {
         let connect = async || {
             let path = self.inner.socket.to_str().ok_or_else(|| {
                 Error::Unavailable("the path of the engine's socket is not text".to_owned())
@@ -272,7 +276,7 @@ impl Exec {
     }
 }
 
-async fn quick<T>(
+pub(crate) async fn quick<T>(
     call: impl Future<Output = Result<T, bollard::errors::Error>>,
 ) -> Result<T, Error> {
     match timeout(QUICK, call).await {

@@ -14,6 +14,7 @@ pub mod exec;
 mod fault;
 mod firewall;
 mod foreign;
+pub mod logs;
 pub mod names;
 mod network;
 mod options;

@@ -188,6 +188,14 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
         inner.engine_of(id).iter().find(runs).map(|container| container.id.clone())
     }
 
+    /// The engine's latest for a container that is wanted, whatever its state.
+    pub fn current(&self, id: ContainerId) -> Option<EngineId> {
+        let inner = self.lock();
+        inner.desired(id)?;
+        let latest = inner.engine_of(id).iter().max_by_key(|container| container.incarnation);
+        latest.map(|container| container.id.clone())
+    }
+
     /// All of ours, when the engine has been listed once. The latest incarnation of each.
     pub async fn engine_ids(&self) -> BTreeMap<ContainerId, EngineId> {
         let mut listed = self.listed.subscribe();

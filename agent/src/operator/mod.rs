@@ -1,6 +1,7 @@
 //! What is done at the blade's end of a byte stream, on Docker.
 
 mod forward;
+mod logs;
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
@@ -98,8 +99,11 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
                 let engine = self.engine(container)?;
                 return forward::forward(&self.exec, &engine, port, from, to).await;
             }
-            OperationKind::Logs(_) => {
-                return Err(End::new(EndReason::Unsupported, "logs"));
+            OperationKind::Logs(wanted) => {
+                // Of what has not been made yet there is nothing.
+                if let Some(engine) = self.reconciler.current(container) {
+                    return logs::logs(&self.exec, &engine, wanted, to).await;
+                }
             }
             OperationKind::Run(run) => {
                 let engine = self.engine(container)?;

@@ -9,6 +9,7 @@ mod container;
 mod exec;
 mod forward;
 mod guard;
+mod logs;
 mod node;
 mod origin;
 mod page;

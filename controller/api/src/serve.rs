@@ -10,7 +10,7 @@ use axum::{
 use berth_proto::v1::{
     auth_service_server::AuthServiceServer, container_service_server::ContainerServiceServer,
     exec_service_server::ExecServiceServer, forward_service_server::ForwardServiceServer,
-    node_service_server::NodeServiceServer,
+    log_service_server::LogServiceServer, node_service_server::NodeServiceServer,
 };
 use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -60,6 +60,7 @@ async fn services(api: Api) -> Router {
         name::<NodeServiceServer<Api>>(),
         name::<ExecServiceServer<Api>>(),
         name::<ForwardServiceServer<Api>>(),
+        name::<LogServiceServer<Api>>(),
     ];
     for name in served {
         reporter.set_service_status(name, ServingStatus::Serving).await;
@@ -82,6 +83,7 @@ async fn services(api: Api) -> Router {
         .add_service(
             ForwardServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM),
         )
+        .add_service(LogServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
         .add_service(ExecServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1().expect(invariant))

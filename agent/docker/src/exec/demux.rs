@@ -35,13 +35,13 @@ pub enum DemuxError {
 /// Between two reads: within a header, or with so many bytes of a frame to come. A frame is passed on as it comes, so
 /// its length costs no memory.
 #[derive(Debug, Default)]
-struct Demux {
+pub(crate) struct Demux {
     open: Option<(Channel, usize)>,
 }
 
 impl Demux {
     /// Takes the next piece off the buffer; `None`: more is needed.
-    fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Output>, DemuxError> {
+    pub(crate) fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Output>, DemuxError> {
         loop {
             let Some((channel, rest)) = self.open else {
                 let Some(&header) = buffer.first_chunk::<HEADER>() else {
@@ -67,7 +67,8 @@ impl Demux {
         }
     }
 
-    fn at_boundary(&self) -> bool {
+    /// Between two frames.
+    pub(crate) fn at_boundary(&self) -> bool {
         matches!(self.open, None | Some((_, 0)))
     }
 }

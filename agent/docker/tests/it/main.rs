@@ -8,6 +8,7 @@ mod containers;
 mod exec;
 mod firewall;
 mod launch;
+mod logs;
 mod networks;
 mod registry;
 mod support;

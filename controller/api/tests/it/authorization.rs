@@ -120,6 +120,7 @@ fn message(path: &str, who: Who) -> Vec<u8> {
             let message = Some(v1::run_request::Message::Command(command));
             v1::RunRequest { message }.encode_to_vec()
         }
+        "Stream" => v1::StreamLogsRequest { name, owner, ..Default::default() }.encode_to_vec(),
         other => panic!("{other} is new: say here what is asked"),
     }
 }

@@ -5,7 +5,10 @@ use berth_app::ports::{Relay, RelayError, Relays};
 use berth_core::{
     clock::Timestamp,
     id::NodeId,
-    relay::{End, EndReason, Frame, Operation, OperationKind, Run, Terminal},
+    relay::{
+        End, EndReason, Follow, Frame, LogLine, LogPosition, LogStream, Logs, Moment, Operation,
+        OperationKind, Rest, Run, Terminal,
+    },
 };
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -62,7 +65,7 @@ async fn perform(
         OperationKind::Run(run) => self::run(run, typed, shown).await,
         OperationKind::Forward { port: 80 } => connected(typed, shown).await,
         OperationKind::Forward { .. } => shown.send(end(EndReason::ConnectionRefused, 0)).await,
-        OperationKind::Logs(_) => shown.send(end(EndReason::Exited, 0)).await,
+        OperationKind::Logs(logs) => self::logs(logs, shown).await,
     }
 }
 
@@ -118,5 +121,30 @@ async fn run(
             Some(Frame::EndOfInput) => return shown.send(end(EndReason::Exited, 3)).await,
             other => panic!("{other:?}"),
         }
+    }
+}
+
+/// Ten lines, one a second from the epoch on, the odd ones as errors, the last without its rest. When they are followed, the
+/// connection breaks after them.
+async fn logs(logs: Logs, shown: mpsc::Sender<Frame>) -> Result<(), mpsc::error::SendError<Frame>> {
+    let line = |number: u32| LogLine {
+        position: LogPosition { moment: Moment(i64::from(number) * 1_000_000_000), index: number },
+        stream: if number % 2 == 0 { LogStream::Stdout } else { LogStream::Stderr },
+        text: Bytes::from(format!("line {number}\r")),
+        rest: if number == 9 { Rest::Follows } else { Rest::Whole },
+    };
+    let lines = (0..10).map(line);
+    let lines: Vec<_> = lines
+        .filter(|line| logs.after.is_none_or(|after| line.position > after))
+        .filter(|line| logs.since.is_none_or(|since| line.position.moment >= since))
+        .collect();
+    let tail = logs.tail.map_or(10, |tail| tail as usize);
+    let lines = lines[lines.len().saturating_sub(tail)..].to_vec();
+    if !lines.is_empty() {
+        shown.send(Frame::Log(lines)).await?;
+    }
+    match logs.follow {
+        Follow::No => shown.send(end(EndReason::Exited, 0)).await,
+        Follow::Yes => Ok(()),
     }
 }

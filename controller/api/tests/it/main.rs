@@ -9,6 +9,7 @@ mod containers;
 mod exec;
 mod forward;
 mod hostile;
+mod logs;
 mod nodes;
 mod raw;
 mod sign_in;

@@ -196,6 +196,10 @@ impl World {
 
     /// The blade says that the container runs.
     pub(crate) async fn report_running(&self, id: &str) {
+        self.report(id, ObservedPhase::Running).await;
+    }
+
+    pub(crate) async fn report(&self, id: &str, phase: ObservedPhase) {
         let (node, id): (_, ContainerId) = (self.node, id.parse().unwrap());
         self.handle
             .apply(move |transaction| {
@@ -203,7 +207,7 @@ impl World {
                 let observed = Observed {
                     started_at: Some(NOW),
                     restart_nonce: nonce,
-                    ..Observed::new(1, ObservedPhase::Running)
+                    ..Observed::new(1, phase)
                 };
                 let containers = vec![(id, observed)];
                 let report = observe::Report {
