@@ -37,6 +37,7 @@ const PYTHON: Package = package("python3-venv", "runs an independent gRPC client
     shell::succeeds(&mut shell::command("python3", &["-c", "import ensurepip, venv"]))
 });
 const NPM: Package = package("npm", "fetches the accessibility checker", || has("npm"));
+const SSH: Package = package("openssh-client", "ssh, through the command line", || has("ssh"));
 const CURL: Package = package("curl", "an independent HTTP client", || has("curl"));
 const ANSIBLE: Package =
     package("ansible-core", "checks the playbooks", || has("ansible-playbook"));
@@ -57,6 +58,7 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     JAPANESE_FONTS,
     PYTHON,
     NPM,
+    SSH,
     CURL,
     ANSIBLE,
 ];

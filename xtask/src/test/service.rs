@@ -35,6 +35,11 @@ pub(crate) fn walk() -> Result<Tally> {
     walks("package(berth-e2e) & test(/^service::/)", &[])
 }
 
+pub(crate) fn cli() -> Result<Tally> {
+    let program = programs().join("berth").display().to_string();
+    walks("package(berth-e2e) & test(/^cli::/)", &[("BERTH_CLI", &program)])
+}
+
 pub(crate) fn browser() -> Result<Tally> {
     let checker = accessibility_checker()?;
     let pictures = workspace::state("screenshots");
