@@ -85,7 +85,9 @@ mod tests {
 
     #[test]
     fn text_and_colours_pass() {
-        for text in ["plain", "\ttab 日本語 é", "10%\r20%", "\x1b[1;31mred\x1b[0m", "\x1b[38:2:1:2:3mx"] {
+        for text in
+            ["plain", "\ttab 日本語 é", "10%\r20%", "\x1b[1;31mred\x1b[0m", "\x1b[38:2:1:2:3mx"]
+        {
             assert_eq!(of(text), text);
         }
         assert_eq!(of("\x1b[mx"), "\x1b[0mx");
@@ -94,8 +96,19 @@ mod tests {
     #[test]
     fn nothing_else_is_obeyed() {
         for text in [
-            "\x1b[2Jx", "\x1b[1;1Hx", "\x1b]0;title\x07x", "\x1b]52;c;aGk=\x1b\\x", "\x1bcx", "\x07x",
-            "\x08x", "\x1b[?1049hx", "\x1b[6nx", "\x1bP1$qm\x1b\\x", "\u{9b}x", "\x1b[>4;1mx", "\x1b#8x",
+            "\x1b[2Jx",
+            "\x1b[1;1Hx",
+            "\x1b]0;title\x07x",
+            "\x1b]52;c;aGk=\x1b\\x",
+            "\x1bcx",
+            "\x07x",
+            "\x08x",
+            "\x1b[?1049hx",
+            "\x1b[6nx",
+            "\x1bP1$qm\x1b\\x",
+            "\u{9b}x",
+            "\x1b[>4;1mx",
+            "\x1b#8x",
         ] {
             assert_eq!(of(text), "x", "{text:?}");
         }

@@ -68,6 +68,10 @@ enum Command {
     /// An ssh server on standard input and output, for ssh's ProxyCommand
     #[command(hide = true)]
     SshProxy(commands::ssh::Proxy),
+    /// Prints what a shell needs to complete commands: berth completion bash > /etc/bash_completion.d/berth
+    Completion(commands::help::Completion),
+    /// Writes manual pages
+    Man(commands::help::Man),
     /// Lists blades (administrators)
     Nodes(commands::nodes::Nodes),
 }
@@ -156,6 +160,11 @@ fn run(command: Command) -> Result<()> {
             Command::PortForward(forward) => forward.run().await,
             Command::SshConfig(commands::ssh::Config) => commands::ssh::Config::run(),
             Command::SshProxy(proxy) => proxy.run().await,
+            Command::Completion(completion) => {
+                completion.run::<Arguments>();
+                Ok(())
+            }
+            Command::Man(man) => man.run::<Arguments>(),
             Command::Nodes(nodes) => nodes.run().await,
         }
     })

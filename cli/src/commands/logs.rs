@@ -46,8 +46,9 @@ fn since(text: &str) -> Result<SystemTime, String> {
     if let Ok(age) = humantime::parse_duration(text) {
         return now().checked_sub(age).ok_or_else(|| "that is before all time".to_owned());
     }
-    humantime::parse_rfc3339_weak(text)
-        .map_err(|_| "neither an age such as 10m nor a moment such as 2026-04-01T08:00:00Z".to_owned())
+    humantime::parse_rfc3339_weak(text).map_err(|_| {
+        "neither an age such as 10m nor a moment such as 2026-04-01T08:00:00Z".to_owned()
+    })
 }
 
 #[allow(clippy::disallowed_methods, reason = "people say how long ago by their own clock")]
@@ -236,7 +237,8 @@ mod tests {
 
     #[test]
     fn raw_where_there_is_no_terminal() {
-        let lines = [line(1, b"\x1b[2J\xff\r", false), line(1, b"long", true), line(1, b"er", false)];
+        let lines =
+            [line(1, b"\x1b[2J\xff\r", false), line(1, b"long", true), line(1, b"er", false)];
         assert_eq!(shown(None, false, &lines), b"\x1b[2J\xff\r\nlonger\n");
         let stamped = shown(None, true, &lines[1..]);
         assert_eq!(stamped, b"2027-01-15T08:00:00.000000005Z longer\n");

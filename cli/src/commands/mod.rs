@@ -3,6 +3,7 @@
 pub(crate) mod acts;
 pub(crate) mod attach;
 pub(crate) mod exec;
+pub(crate) mod help;
 pub(crate) mod login;
 pub(crate) mod logs;
 pub(crate) mod nodes;

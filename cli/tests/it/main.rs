@@ -25,9 +25,18 @@ fn code(output: &Output) -> i32 {
 #[test]
 fn without_a_session() {
     let home = tempfile::tempdir().unwrap();
-    for arguments in
-        [&["ps"][..], &["whoami"], &["logout"], &["nodes"], &["run", "busybox"], &["rm", "-y", "x"]]
-    {
+    for arguments in [
+        &["ps"][..],
+        &["whoami"],
+        &["logout"],
+        &["nodes"],
+        &["run", "busybox"],
+        &["rm", "-y", "x"],
+        &["exec", "x", "--", "true"],
+        &["attach", "x"],
+        &["port-forward", "x", "80"],
+        &["ssh-proxy", "x.berth"],
+    ] {
         let output = berth(home.path(), arguments);
         assert_eq!(code(&output), 3, "{arguments:?}");
         assert!(output.stdout.is_empty());
@@ -47,6 +56,11 @@ fn wrong_command_lines() {
         &["run", "busybox", "--memory", "lots"],
         &["run", "busybox", "--lease", "soon"],
         &["ps", "-o", "xml"],
+        &["exec", "web"],
+        &["exec", "-t", "-e", "A=1", "web", "--", "sh"],
+        &["port-forward", "web"],
+        &["port-forward", "web", "0"],
+        &["completion", "cmd.exe"],
     ] {
         assert_eq!(code(&berth(home.path(), arguments)), 2, "{arguments:?}");
     }
@@ -84,4 +98,18 @@ fn plain_http_is_refused_and_nothing_is_asked_without_a_terminal() {
     let output = berth(home.path(), &["login"]);
     assert_eq!(code(&output), 1);
     assert!(String::from_utf8_lossy(&output.stderr).contains("no terminal"));
+}
+
+#[test]
+fn completions_and_manual_pages() {
+    let home = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish"] {
+        let output = berth(home.path(), &["completion", shell]);
+        assert_eq!(code(&output), 0);
+        assert!(String::from_utf8_lossy(&output.stdout).contains("port-forward"), "{shell}");
+    }
+    let pages = home.path().join("man");
+    assert_eq!(code(&berth(home.path(), &["man", pages.to_str().unwrap()])), 0);
+    let page = std::fs::read_to_string(pages.join("berth-exec.1")).unwrap();
+    assert!(page.contains("Runs a command in a container"), "{page}");
 }
