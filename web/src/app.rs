@@ -10,7 +10,10 @@ use wasm_bindgen::JsCast as _;
 
 use crate::{
     components::{ConnectionNotice, Guard, Nav, Shortcuts},
-    pages::{Account, ContainerPage, Containers, NewContainer, Nodes, NotFound, SignIn},
+    erased,
+    pages::{
+        Account, ContainerPage, Containers, NewContainer, Nodes, NotFound, SignIn, TerminalPage,
+    },
     routes,
     state::{announcer::Announcer, session},
     text, time,
@@ -19,7 +22,7 @@ use crate::{
 #[component]
 pub(crate) fn App() -> impl IntoView {
     time::tick();
-    leptos::task::spawn_local(session::load());
+    erased::spawn(session::load());
     view! {
         <Router>
             <Frame />
@@ -45,6 +48,7 @@ fn Frame() -> impl IntoView {
                     <Route path=path!("/") view=|| view! { <Guard><Containers /></Guard> } />
                     <Route path=path!("/new") view=|| view! { <Guard><NewContainer /></Guard> } />
                     <Route path=path!("/c/:name") view=|| view! { <Guard><ContainerPage /></Guard> } />
+                    <Route path=path!("/c/:name/terminal") view=|| view! { <Guard><TerminalPage /></Guard> } />
                     <Route path=path!("/admin/nodes") view=|| view! { <Guard><Nodes /></Guard> } />
                     <Route path=path!("/account") view=|| view! { <Guard><Account /></Guard> } />
                 </Routes>

@@ -4,10 +4,12 @@
 mod api;
 mod app;
 mod components;
+mod erased;
 mod i18n;
 mod pages;
 mod routes;
 mod state;
+mod terminal;
 mod text;
 mod time;
 

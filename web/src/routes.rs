@@ -16,6 +16,20 @@ pub(crate) fn container(name: &str, owner: &str) -> String {
     }
 }
 
+/// Without a number: the newest one, or a new one.
+pub(crate) fn terminal(name: &str, owner: &str, number: Option<u32>) -> String {
+    let mut route = format!("/c/{}/terminal", encode(name));
+    let mut separator = '?';
+    if !owner.is_empty() {
+        route.push_str(&format!("?owner={}", encode(owner)));
+        separator = '&';
+    }
+    if let Some(number) = number {
+        route.push_str(&format!("{separator}t={number}"));
+    }
+    route
+}
+
 pub(crate) fn new_from(name: &str) -> String {
     format!("{NEW}?from={}", encode(name))
 }
@@ -72,6 +86,9 @@ mod tests {
     fn links() {
         assert_eq!(container("web", ""), "/c/web");
         assert_eq!(container("web", "b&c"), "/c/web?owner=b%26c");
+        assert_eq!(terminal("web", "", None), "/c/web/terminal");
+        assert_eq!(terminal("web", "", Some(3)), "/c/web/terminal?t=3");
+        assert_eq!(terminal("web", "b", Some(3)), "/c/web/terminal?owner=b&t=3");
         assert_eq!(sign_in_and_back("/c/web?owner=a"), "/sign-in?next=/c/web%3Fowner%3Da");
         assert_eq!(sign_in_and_back("/"), "/sign-in");
         assert_eq!(sign_in_and_back("/account"), "/sign-in");

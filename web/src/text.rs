@@ -153,6 +153,52 @@ texts! {
     keep: "Keep it", "削除しない";
     being_deleted(name): "{name} is being deleted.", "{name}を削除しています。";
 
+    // --- terminal
+    terminal_of(name): "Terminal of {name}", "{name}のターミナル";
+    terminals_of(name): "Terminals of {name}", "{name}のターミナル一覧";
+    terminal_over: "ended", "終了";
+    new_terminal: "New terminal", "新しいターミナル";
+    end_terminal: "End the terminal", "ターミナルの終了";
+    end_terminal_number(number): "End terminal {number}", "ターミナル{number}を終了";
+    end_terminal_what(number): "End terminal {number}?", "ターミナル{number}を終了しますか?";
+    end_terminal_goes: "The programs that run in it are ended. The container and its files stay.",
+        "中で実行中のプログラムは終了します。コンテナとファイルはそのまま残ります。";
+    end_terminal_stays: "To leave it running, just close the page: it is there when you come back.",
+        "実行を続けたい場合は、ページを閉じるだけで構いません。戻ってくれば続きから使えます。";
+    end_it: "End it", "終了する";
+    leave_it: "Leave it running", "終了しない";
+    terminal_label(number): "Terminal {number}. Ctrl+Shift+L leaves it.", "ターミナル{number}。Ctrl+Shift+Lで抜けます。";
+    leave_terminal: "Leave the terminal", "ターミナルから抜ける";
+    terminal_leave_before: "To leave the terminal by keyboard:", "キーボードでターミナルから抜けるには";
+    terminal_too_much: "Too much output to read out. Look through it by hand.", "出力が多いため読み上げを省略しました。画面を確認してください。";
+    terminal_opening: "Opening the terminal", "ターミナルを開いています";
+    terminal_lost: "Connection lost, coming back. What you type is not sent until then.",
+        "接続が切れました。再接続しています。その間に入力した内容は送信されません。";
+    terminal_back: "Back again; nothing is lost.", "再接続しました。失われた出力はありません。";
+    terminal_gap: "Some output came faster than it could be kept, and is left out here.",
+        "出力が速すぎたため、一部を省略しました。";
+    terminal_exited(code): "The shell has ended with code {code}.", "シェルが終了しました(コード{code})。";
+    terminal_container_stopped: "The container has stopped, and everything in it.",
+        "コンテナが停止したため、ターミナルも終了しました。";
+    terminal_no_shell: "This image has no shell, so there is nothing to type into.",
+        "このイメージにはシェルがないため、ターミナルは使えません。";
+    terminal_time_limit: "It was ended because its time was up.", "制限時間に達したため終了しました。";
+    terminal_end_unknown: "It has ended; the blade could not say how.", "終了しました。終了の理由は不明です。";
+    terminal_gone: "This terminal is no more.", "このターミナルはもうありません。";
+    terminal_needs_running: "A terminal opens when the container is running.",
+        "コンテナが実行中になると、ターミナルを使えます。";
+    start_new_terminal: "Start a new one", "新しく開始";
+    to_container: "To the container", "コンテナのページへ";
+    font_smaller: "Smaller text", "文字を小さく";
+    font_larger: "Larger text", "文字を大きく";
+    screen_reader: "Screen reader", "読み上げ";
+    terminal_keys: "Keys", "キー";
+    key_ctrl: "Ctrl, for the next key", "Ctrl(次のキーと同時)";
+    key_left: "Left", "左";
+    key_right: "Right", "右";
+    key_up: "Up", "上";
+    key_down: "Down", "下";
+
     // --- new container
     what: "What", "何を動かしますか";
     how_big: "How big", "大きさ";

@@ -1,6 +1,8 @@
 //! The console, from source to the files that `berth-assets` embeds: cargo, wasm-bindgen as a library, names that carry a
 //! hash of the content, compressed variants. No tool is downloaded for it.
 
+mod vendor;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
@@ -17,6 +19,8 @@ use wasm_bindgen_cli_support::Bindgen;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const INDEX: &str = "index.html";
+/// What a page loads when it needs it, and no other page.
+pub(crate) const LAZY: &str = "assets/lazy";
 /// Below it the variants are larger than what they spare.
 const COMPRESS_FROM: usize = 512;
 
@@ -138,8 +142,21 @@ fn bind(wasm: &Path) -> Result<Bound> {
         output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
         "the console must not bring scripts beside the one of wasm-bindgen: they would need names of their own"
     );
-    let script = output.js().to_owned();
+    let script = without_comments(output.js());
     Ok(Bound { script, wasm: output.wasm_mut().emit_wasm() })
+}
+
+/// Without indentation and the lines that are comment: a tenth less to send. wasm-bindgen writes no text over several lines.
+fn without_comments(script: &str) -> String {
+    let mut all = String::with_capacity(script.len());
+    for line in script.lines().map(str::trim) {
+        let comment = ["//", "/**", "* ", "*/"].iter().any(|begin| line.starts_with(begin));
+        if !line.is_empty() && !comment {
+            all.push_str(line);
+            all.push('\n');
+        }
+    }
+    all
 }
 
 /// Every file under its final name.
@@ -155,6 +172,8 @@ fn lay_out(bound: Bound, web: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     };
     add("icon.svg", read(&statics.join("icon.svg"))?);
     add("style.css", styles(&web.join("styles"))?);
+    add("lazy/terminal.js", vendor::terminal(web)?);
+    add("lazy/terminal.css", read(&web.join("vendor/xterm/xterm.css"))?);
     add("berth.js", bound.script.into_bytes());
     let so_far = add("berth.wasm", bound.wasm);
     let names = add("boot.js", fill_in(&statics.join("boot.js"), &so_far)?);
@@ -198,13 +217,13 @@ fn write_dist(dist: &Path, mut files: BTreeMap<String, Vec<u8>>, kind: Kind) -> 
     }
     let (pages, assets): (Vec<_>, Vec<_>) =
         files.iter().partition(|(name, _)| name.starts_with(INDEX));
-    fs::create_dir_all(dist.join("assets"))
+    fs::create_dir_all(dist.join(LAZY))
         .with_context(|| format!("cannot make {}", dist.display()))?;
     for (name, content) in assets.into_iter().chain(pages) {
         write_if_new(&dist.join(name), content)?;
     }
     let kept: BTreeSet<PathBuf> = files.keys().map(|name| dist.join(name)).collect();
-    for folder in [dist.to_owned(), dist.join("assets")] {
+    for folder in [dist.to_owned(), dist.join("assets"), dist.join(LAZY)] {
         for path in sorted(&folder)? {
             if path.is_file() && !kept.contains(&path) {
                 remove_if_there(&path)?;
@@ -238,7 +257,8 @@ fn fingerprint(wasm: &Path, web: &Path, kind: Kind) -> Result<String> {
     // This file decides as well.
     digest.update(include_bytes!("web.rs"));
     let mut paths = vec![wasm.to_owned()];
-    for folder in ["static", "styles"] {
+    digest.update(include_bytes!("web/vendor.rs"));
+    for folder in ["static", "styles", "lazy", "vendor/xterm"] {
         paths.extend(sorted(&web.join(folder))?);
     }
     for path in paths {

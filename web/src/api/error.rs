@@ -13,6 +13,12 @@ pub(crate) enum Error {
 }
 
 impl Error {
+    /// A WebSocket was closed with a gRPC code and a sentence.
+    pub(crate) fn closed(code: u32, message: String) -> Self {
+        let code = Code::from_number(code);
+        Error::Status(Status { code, message, violations: Vec::new() })
+    }
+
     pub(crate) fn code(&self) -> Option<Code> {
         match self {
             Error::Network | Error::Garbled => None,

@@ -2,6 +2,7 @@
 
 mod calls;
 mod error;
+mod exec;
 mod frame;
 mod status;
 mod transport;
@@ -9,5 +10,7 @@ mod watch;
 
 pub(crate) use calls::*;
 pub(crate) use error::Error;
+pub(crate) use exec::*;
 pub(crate) use status::{Code, FieldViolation};
+pub(crate) use transport::Stream;
 pub(crate) use watch::{Delta, Watched, follow};

@@ -31,7 +31,7 @@ pub(crate) enum Code {
 }
 
 impl Code {
-    fn from_number(number: u32) -> Self {
+    pub(super) fn from_number(number: u32) -> Self {
         match number {
             1 => Code::Cancelled,
             3 => Code::InvalidArgument,

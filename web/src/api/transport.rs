@@ -69,7 +69,7 @@ pub(super) async fn server_stream<Q: Message>(
 }
 
 /// An answer that is being read. Dropping it ends the call.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     reader: Option<ReadableStreamDefaultReader>,
     buffer: Buffer,
     trailers: Option<Trailers>,
@@ -77,7 +77,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    pub(super) async fn next<A: Message + Default>(&mut self) -> Result<Option<A>, Error> {
+    pub(crate) async fn next<A: Message + Default>(&mut self) -> Result<Option<A>, Error> {
         match self.next_message().await.inspect_err(note_signed_out)? {
             Some(bytes) => A::decode(bytes.as_slice()).map(Some).map_err(|_| Error::Garbled),
             None => Ok(None),

@@ -6,6 +6,7 @@ use leptos::prelude::*;
 use super::icon::{Glyph, Icon};
 use crate::{
     api::{self, Error, Start},
+    erased,
     state::{announcer::announce, collection::Collection, session},
     text,
 };
@@ -75,7 +76,7 @@ impl Acting {
         let name = container.name.clone();
         let owner = session::person_untracked()
             .map_or_else(String::new, |person| person.owner_key(&container.owner));
-        leptos::task::spawn_local(async move {
+        erased::spawn(async move {
             let result = act.call(name.clone(), owner).await;
             // The page may be gone by now.
             if self.doing.is_disposed() {

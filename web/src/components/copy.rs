@@ -2,7 +2,7 @@ use leptos::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 
 use super::icon::{Glyph, Icon};
-use crate::{state::announcer::announce, text, time};
+use crate::{erased, state::announcer::announce, text, time};
 
 /// `what` says what is copied, for those who do not see what the button stands beside.
 #[component]
@@ -13,7 +13,7 @@ pub(crate) fn CopyButton(
     let copied = RwSignal::new(false);
     let copy = move |_| {
         let value = value.get_untracked();
-        leptos::task::spawn_local(async move {
+        erased::spawn(async move {
             if JsFuture::from(window().navigator().clipboard().write_text(&value)).await.is_err() {
                 announce(text::copy_failed());
                 return;

@@ -1,7 +1,7 @@
 use leptos::{html, prelude::*};
 
 use super::icon::{Glyph, Icon};
-use crate::{i18n::Words, text};
+use crate::{erased, i18n::Words, text};
 
 /// The browser's own modal dialog: it keeps the focus, closes on Escape and gives the focus back.
 #[component]
@@ -13,7 +13,7 @@ pub(crate) fn Dialog(
     children: Children,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
-    Effect::new(move || {
+    erased::effect(move || {
         let (Some(dialog), open) = (dialog.get(), open.get()) else { return };
         if open && !dialog.open() {
             // Fails only for an element that is not in the page.

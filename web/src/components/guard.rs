@@ -6,7 +6,7 @@ use leptos_router::{
 
 use super::notice::{Failure, Skeleton};
 use crate::{
-    routes,
+    erased, routes,
     state::session::{self, Session},
 };
 
@@ -15,7 +15,7 @@ use crate::{
 pub(crate) fn Guard(children: ChildrenFn) -> impl IntoView {
     let location = use_location();
     let navigate = use_navigate();
-    Effect::new(move || {
+    erased::effect(move || {
         if matches!(session::current(), Session::SignedOut) {
             let (path, search) =
                 (location.pathname.get_untracked(), location.search.get_untracked());
@@ -31,7 +31,7 @@ pub(crate) fn Guard(children: ChildrenFn) -> impl IntoView {
         Session::Failed(error) => Kind::Failed(error),
         Session::Unknown | Session::SignedOut => Kind::Waiting,
     });
-    let again = Callback::new(|()| leptos::task::spawn_local(session::load()));
+    let again = Callback::new(|()| erased::spawn(session::load()));
     move || match kind.get() {
         Kind::Page => children().into_any(),
         Kind::Failed(error) => view! {

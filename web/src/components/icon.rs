@@ -4,6 +4,8 @@ use leptos::prelude::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Icon {
+    AArrowDown,
+    AArrowUp,
     Box,
     Check,
     Copy,
@@ -37,6 +39,12 @@ macro_rules! svg {
 impl Icon {
     fn svg(self) -> &'static str {
         match self {
+            Icon::AArrowDown => svg!(
+                r#"<path d="m14 12 4 4 4-4"/><path d="M18 16V7"/><path d="m2 16 4.039-9.69a.5.5 0 0 1 .923 0L11 16"/><path d="M3.304 13h6.392"/>"#
+            ),
+            Icon::AArrowUp => svg!(
+                r#"<path d="m14 11 4-4 4 4"/><path d="M18 16V7"/><path d="m2 16 4.039-9.69a.5.5 0 0 1 .923 0L11 16"/><path d="M3.304 13h6.392"/>"#
+            ),
             Icon::Box => svg!(
                 r#"<path d="M21 8a2 2 0 0 0-1-1.73l-7-4a2 2 0 0 0-2 0l-7 4A2 2 0 0 0 3 8v8a2 2 0 0 0 1 1.73l7 4a2 2 0 0 0 2 0l7-4A2 2 0 0 0 21 16Z"/><path d="m3.3 7 8.7 5 8.7-5"/><path d="M12 22V12"/>"#
             ),

@@ -30,7 +30,9 @@ pub(crate) use shortcuts::Shortcuts;
 
 use leptos::prelude::*;
 
+use crate::erased;
+
 /// "Page - Berth" in the browser's tab, in the language of the moment.
 pub(crate) fn title(of: impl Fn() -> String + 'static) {
-    Effect::new(move || document().set_title(&format!("{} - Berth", of())));
+    erased::effect(move || document().set_title(&format!("{} - Berth", of())));
 }

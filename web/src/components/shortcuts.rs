@@ -47,6 +47,7 @@ pub(crate) fn Shortcuts() -> impl IntoView {
                 <div><dt><kbd>"n"</kbd></dt><dd>{text::new_container}</dd></div>
                 <div><dt><kbd>"/"</kbd></dt><dd>{text::search}</dd></div>
                 <div><dt><kbd>"?"</kbd></dt><dd>{text::shortcuts}</dd></div>
+                <div><dt><kbd>"Ctrl+Shift+L"</kbd></dt><dd>{text::leave_terminal}</dd></div>
                 <div><dt><kbd>"Esc"</kbd></dt><dd>{text::close}</dd></div>
             </dl>
         </Dialog>

@@ -5,6 +5,7 @@ use super::sign_in::LanguageSwitch;
 use crate::{
     api::{self, Error},
     components::{Failure, Glyph, Icon, title},
+    erased,
     state::{
         preferences::{self, Theme},
         session,
@@ -27,7 +28,7 @@ pub(crate) fn Account() -> impl IntoView {
     };
     let refused = RwSignal::new(None::<Error>);
     let sign_out = move |_| {
-        leptos::task::spawn_local(async move {
+        erased::spawn(async move {
             match api::sign_out().await {
                 Ok(_) => session::ended(),
                 Err(error) => {

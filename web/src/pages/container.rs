@@ -99,6 +99,7 @@ fn Detail(container: ArcRwSignal<Container>, feed: Feed<Container>) -> impl Into
                 </p>
             </div>
             <div class="acts">
+                <TerminalLink container=part() phase />
                 {move || acts(phase.get(), part().with_untracked(row::start))
                     .into_iter()
                     .map(|(act, class)| view! {
@@ -136,6 +137,39 @@ fn Detail(container: ArcRwSignal<Container>, feed: Feed<Container>) -> impl Into
         <Lease container=part() acting />
         <Facts container=part() />
         <DeleteContainer container=part() open=deleting />
+    }
+}
+
+/// There is something to type into while it runs.
+#[component]
+fn TerminalLink(
+    container: ArcRwSignal<Container>,
+    #[prop(into)] phase: Signal<Phase>,
+) -> impl IntoView {
+    let href = Memo::new(move |_| {
+        container.with(|c| {
+            let owner = session::person().map_or_else(String::new, |p| p.owner_key(&c.owner));
+            routes::terminal(&c.name, &owner, None)
+        })
+    });
+    move || {
+        if phase.get() == Phase::Running {
+            view! {
+                <a class="button primary" href=href>
+                    <Glyph icon=Icon::Terminal />
+                    <span>{text::terminal}</span>
+                </a>
+            }
+            .into_any()
+        } else {
+            view! {
+                <span class="button" role="link" aria-disabled="true" title=text::terminal_needs_running>
+                    <Glyph icon=Icon::Terminal />
+                    <span>{text::terminal}</span>
+                </span>
+            }
+            .into_any()
+        }
     }
 }
 

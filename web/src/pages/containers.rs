@@ -78,7 +78,7 @@ pub(crate) fn Containers() -> impl IntoView {
             .then(|| text::used_of(count.get(), limit))
     };
     let visible = move || -> Vec<Entry<Container>> {
-        let (search, group) = (search.with(|s| s.trim().to_lowercase()), group.get());
+        let (search, group) = (search.with(|s| lower(s.trim())), group.get());
         let mut entries = feed.all.entries();
         // Without a filter a row that changes must not redraw the list.
         if !search.is_empty() || group.is_some() {
@@ -138,9 +138,14 @@ fn heading(everybody: bool) -> &'static str {
     if everybody { text::everybodys_containers() } else { text::my_containers() }
 }
 
+/// The browser's: the tables of all letters are in it already.
+fn lower(text: &str) -> String {
+    js_sys::JsString::from(text).to_lower_case().into()
+}
+
 fn matches(container: &Container, search: &str, group: Option<Group>) -> bool {
     let in_group = group.is_none_or(|group| Group::of(container.phase()) == group);
-    let found = |text: &str| text.to_lowercase().contains(search);
+    let found = |text: &str| lower(text).contains(search);
     in_group
         && (search.is_empty()
             || found(&container.full_name)

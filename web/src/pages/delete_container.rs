@@ -5,7 +5,7 @@ use leptos_router::{NavigateOptions, hooks::use_navigate};
 use crate::{
     api::{self, Error},
     components::{Dialog, Failure, Glyph, Icon},
-    routes,
+    erased, routes,
     state::{announcer::announce, session},
     text,
 };
@@ -34,7 +34,7 @@ pub(crate) fn DeleteContainer(
             container.with_untracked(|c| person.owner_key(&c.owner))
         });
         let navigate = navigate.clone();
-        leptos::task::spawn_local(async move {
+        erased::spawn(async move {
             let result = api::delete_container(name.clone(), owner).await;
             if busy.is_disposed() {
                 return;

@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use crate::{
     api::{self, Error},
     components::{CopyButton, Dialog, Failure, Moment, Skeleton},
-    text,
+    erased, text,
 };
 
 const LIFETIME_SECONDS: i64 = 3600;
@@ -13,10 +13,10 @@ const LIFETIME_SECONDS: i64 = 3600;
 #[component]
 pub(crate) fn JoinToken(open: RwSignal<bool>) -> impl IntoView {
     let answer = RwSignal::new(None::<Result<CreateJoinTokenResponse, Error>>);
-    Effect::new(move || {
+    erased::effect(move || {
         answer.set(None);
         if open.get() {
-            leptos::task::spawn_local_scoped_with_cancellation(async move {
+            erased::spawn_while_shown(async move {
                 answer.set(Some(api::create_join_token(LIFETIME_SECONDS).await));
             });
         }

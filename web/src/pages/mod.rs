@@ -13,6 +13,7 @@ mod nodes;
 mod not_found;
 mod row;
 mod sign_in;
+mod terminal;
 
 pub(crate) use account::Account;
 pub(crate) use container::ContainerPage;
@@ -21,3 +22,4 @@ pub(crate) use new::NewContainer;
 pub(crate) use nodes::Nodes;
 pub(crate) use not_found::NotFound;
 pub(crate) use sign_in::SignIn;
+pub(crate) use terminal::TerminalPage;

@@ -5,6 +5,7 @@ use leptos::prelude::*;
 use crate::{
     api::{self, Error},
     components::{Failure, Glyph, Icon, Moment},
+    erased,
     i18n::Words,
     state::{announcer::announce, collection::Collection},
     text,
@@ -37,7 +38,7 @@ pub(crate) fn NodeRow(
         refused.set(None);
         let closed = cordoned.get_untracked();
         let word = if closed { text::uncordon() } else { text::cordon() };
-        leptos::task::spawn_local(async move {
+        erased::spawn(async move {
             let result = if closed {
                 api::uncordon_node(name.clone()).await
             } else {
@@ -76,16 +77,16 @@ pub(crate) fn NodeRow(
                 </ul>
                 {move || refused.get().map(|error| view! { <Failure error=Signal::stored(error) /> })}
             </td>
-            <td role="cell" class="figures">{move || node().with(|n| n.containers)}</td>
-            <td role="cell">
+            <td role="cell" class="figures" data-label=text::containers>{move || node().with(|n| n.containers)}</td>
+            <td role="cell" data-label=text::cpu>
                 <Bar
                     label=text::cpu
                     figures=capacity(|c| c.cpu_millis.into())
                     words=|millis| cores(u32::try_from(millis).unwrap_or(u32::MAX))
                 />
             </td>
-            <td role="cell"><Bar label=text::memory figures=capacity(|c| c.memory_bytes) words=bytes /></td>
-            <td role="cell">
+            <td role="cell" data-label=text::memory><Bar label=text::memory figures=capacity(|c| c.memory_bytes) words=bytes /></td>
+            <td role="cell" data-label="GPU">
                 <ul class="gpus">
                     {move || gpus.get().into_iter().map(|gpu| view! { <GpuCell gpu /> }).collect_view()}
                 </ul>

@@ -5,6 +5,7 @@ use super::{join_token::JoinToken, node_row::NodeRow};
 use crate::{
     api::{self, Error, ItsContainers},
     components::{Dialog, Failure, Glyph, Icon, Skeleton, title},
+    erased,
     state::{
         announcer::announce,
         feed::{Feed, FeedState},
@@ -98,7 +99,7 @@ fn DeleteNode(which: RwSignal<Option<String>>) -> impl IntoView {
     let open = RwSignal::new(false);
     let force = RwSignal::new(false);
     let refused = RwSignal::new(None::<Error>);
-    Effect::new(move || {
+    erased::effect(move || {
         let chosen = which.with(Option::is_some);
         if chosen {
             refused.set(None);
@@ -106,7 +107,7 @@ fn DeleteNode(which: RwSignal<Option<String>>) -> impl IntoView {
         }
         open.set(chosen);
     });
-    Effect::new(move || {
+    erased::effect(move || {
         if !open.get() && which.with_untracked(Option::is_some) {
             which.set(None);
         }
@@ -115,7 +116,7 @@ fn DeleteNode(which: RwSignal<Option<String>>) -> impl IntoView {
         let Some(name) = which.get_untracked() else { return };
         let containers =
             if force.get_untracked() { ItsContainers::Forget } else { ItsContainers::MustBeGone };
-        leptos::task::spawn_local(async move {
+        erased::spawn(async move {
             match api::delete_node(name.clone(), containers).await {
                 Ok(_) => {
                     announce(text::act_done(text::delete(), name));

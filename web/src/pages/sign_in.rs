@@ -8,7 +8,7 @@ use leptos_router::{
 use crate::{
     api::{self, Code, Error},
     components::{Failure, Glyph, Icon, Need, TextField, title},
-    i18n, routes,
+    erased, i18n, routes,
     state::{
         preferences,
         session::{self, Session},
@@ -27,7 +27,7 @@ pub(crate) fn SignIn() -> impl IntoView {
     let query = use_query_map();
     let navigate = use_navigate();
     // Also for somebody who is signed in already and comes here.
-    Effect::new(move || {
+    erased::effect(move || {
         if matches!(session::current(), Session::SignedIn(_)) {
             let to = query.with_untracked(|q| routes::after_sign_in(q.get_str("next")));
             navigate(&to, NavigateOptions { replace: true, ..NavigateOptions::default() });
@@ -48,7 +48,7 @@ pub(crate) fn SignIn() -> impl IntoView {
         }
         busy.set(true);
         refused.set(None);
-        leptos::task::spawn_local(async move {
+        erased::spawn(async move {
             match api::sign_in(name.trim().to_owned(), secret).await {
                 Ok(_) => session::load().await,
                 Err(error) => {

@@ -4,6 +4,8 @@ use std::sync::LazyLock;
 
 use leptos::prelude::*;
 
+use crate::erased;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Connection {
     #[default]
@@ -28,7 +30,7 @@ pub(crate) fn restored() {
         return;
     }
     set(Connection::Restored);
-    leptos::task::spawn_local(async {
+    erased::spawn(async {
         crate::time::sleep(4000).await;
         if CONNECTION.get_untracked() == Connection::Restored {
             set(Connection::Good);

@@ -1,11 +1,13 @@
 //! A collection that a watch keeps up to date for as long as the page that asked for it is shown.
 
+use std::rc::Rc;
+
 use leptos::prelude::*;
 
 use super::collection::{Collection, Keyed};
 use crate::{
     api::{Delta, Error, Watched, follow},
-    i18n,
+    erased, i18n,
 };
 
 pub(crate) struct Feed<T: 'static> {
@@ -32,7 +34,16 @@ pub(crate) enum FeedState {
 impl<T: Keyed> Feed<T> {
     /// `request` makes the request from a resume token. The watch starts anew when a signal that it reads changes, and in
     /// another language: sentences come ready from the controller.
-    pub(crate) fn open<W>(request: impl Fn(String) -> W::Request + Clone + 'static) -> Self
+    pub(crate) fn open<W>(request: impl Fn(String) -> W::Request + 'static) -> Self
+    where
+        W: Watched<Item = T> + 'static,
+        W::Request: PartialEq + 'static,
+    {
+        Self::open_shared::<W>(Rc::new(request))
+    }
+
+    /// Once for each kind of watch, not once for each page.
+    fn open_shared<W>(request: Rc<dyn Fn(String) -> W::Request>) -> Self
     where
         W: Watched<Item = T> + 'static,
         W::Request: PartialEq + 'static,
@@ -50,8 +61,8 @@ impl<T: Keyed> Feed<T> {
                 feed.all.clear();
                 feed.state.set(FeedState::Loading);
             }
-            let request = request.clone();
-            leptos::task::spawn_local_scoped_with_cancellation(async move {
+            let request = Rc::clone(&request);
+            erased::spawn_while_shown(async move {
                 let error =
                     follow::<W>(|token| untrack(|| request(token)), |update| feed.take(update))
                         .await;

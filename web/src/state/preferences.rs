@@ -1,15 +1,21 @@
 //! Language and theme: kept in the browser, applied to the page.
 
-use std::sync::LazyLock;
+use std::{ops::RangeInclusive, sync::LazyLock};
 
 use berth_core::text::Language;
 use leptos::prelude::*;
 
-use crate::i18n;
+use crate::{i18n, terminal::ScreenReader};
 
 const LANGUAGE: &str = "berth.language";
 /// `static/boot.js` reads it too, before the first paint.
 const THEME: &str = "berth.theme";
+const TERMINAL_FONT: &str = "berth.terminal.font";
+const TERMINAL_READER: &str = "berth.terminal.reader";
+
+/// In pixels.
+pub(crate) const TERMINAL_FONTS: RangeInclusive<u32> = 10..=28;
+const TERMINAL_FONT_USUAL: u32 = 14;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) enum Theme {
@@ -59,6 +65,25 @@ pub(crate) fn choose_language(language: Language) {
 pub(crate) fn choose_theme(theme: Theme) {
     write(THEME, (theme != Theme::System).then_some(theme.key()));
     show_theme(theme);
+}
+
+pub(crate) fn terminal_font() -> u32 {
+    read(TERMINAL_FONT)
+        .and_then(|size| size.parse().ok())
+        .filter(|size| TERMINAL_FONTS.contains(size))
+        .unwrap_or(TERMINAL_FONT_USUAL)
+}
+
+pub(crate) fn choose_terminal_font(size: u32) {
+    write(TERMINAL_FONT, (size != TERMINAL_FONT_USUAL).then(|| size.to_string()).as_deref());
+}
+
+pub(crate) fn terminal_reader() -> ScreenReader {
+    if read(TERMINAL_READER).is_some() { ScreenReader::On } else { ScreenReader::Off }
+}
+
+pub(crate) fn choose_terminal_reader(mode: ScreenReader) {
+    write(TERMINAL_READER, (mode == ScreenReader::On).then_some("yes"));
 }
 
 fn show_language(language: Language) {

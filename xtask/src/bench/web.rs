@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use super::{Figure, Size, programs};
-use crate::{install, say, shell, workspace};
+use crate::{install, say, shell, web, workspace};
 
 /// KB as in 1000 bytes, of everything together: page, style, script, program.
 const FIRST_LOAD_KB: f64 = 300.0;
@@ -43,6 +43,7 @@ fn first_page(size: Size, programs: &Path) -> Result<Vec<Figure>> {
 pub(crate) fn first_load() -> Result<Figure> {
     let sizes = sizes(&dist())?;
     ensure!(!sizes.is_empty(), "the console has no files");
+    stays_lazy(&dist(), &sizes)?;
     let bytes: u64 = sizes.iter().map(|(_, size)| size).sum();
     Ok(Figure::at_most("first_load_kb", bytes as f64 / 1000.0, "KB", FIRST_LOAD_KB))
 }
@@ -51,8 +52,7 @@ fn dist() -> PathBuf {
     workspace::root().join("web/assets/dist")
 }
 
-/// Every file with the size in which a browser gets it. All that is built is loaded at once today; what comes lazily one
-/// day will lie in a folder of its own.
+/// Every file with the size in which a browser gets it. What comes lazily lies in a folder of its own and is not among them.
 fn sizes(dist: &Path) -> Result<Vec<(String, u64)>> {
     let mut sizes = Vec::new();
     for folder in [dist.to_owned(), dist.join("assets")] {
@@ -72,9 +72,47 @@ fn sizes(dist: &Path) -> Result<Vec<(String, u64)>> {
     Ok(sizes)
 }
 
+/// The start page may say where the lazy files are, as data; a link, a script or anything that is loaded at first must not
+/// name them, or they would belong to the first load.
+fn stays_lazy(dist: &Path, sizes: &[(String, u64)]) -> Result<()> {
+    let mut named = 0;
+    for (name, _) in sizes {
+        let content = fs::read(name).with_context(|| format!("{name} cannot be read"))?;
+        for line in
+            String::from_utf8_lossy(&content).lines().filter(|line| line.contains(web::LAZY))
+        {
+            let as_data = Path::new(name) == dist.join("index.html")
+                && line.trim_start().starts_with("<meta name=\"berth-");
+            ensure!(as_data, "{name} loads what is meant to be lazy");
+            named += 1;
+        }
+    }
+    ensure!(named > 0, "nothing names the lazy files");
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lazy_files_are_named_but_not_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |page: &str| {
+            fs::write(folder.path().join("index.html"), page).unwrap();
+            fs::create_dir_all(folder.path().join("assets")).unwrap();
+            stays_lazy(folder.path(), &sizes(folder.path()).unwrap())
+        };
+        let meta = "  <meta name=\"berth-terminal\" content=\"/assets/lazy/t-1.js\">\n";
+        check(meta).unwrap();
+        assert!(check("<html>").is_err());
+        for loaded in [
+            "<script src=\"/assets/lazy/t-1.js\"></script>",
+            "<link rel=\"stylesheet\" href=\"/assets/lazy/t-1.css\">",
+        ] {
+            assert!(check(&format!("{meta}{loaded}")).is_err(), "{loaded}");
+        }
+    }
 
     #[test]
     fn each_file_once_and_compressed_where_it_is() {

@@ -170,6 +170,11 @@ impl Browser {
         self.client.execute(script, Vec::new()).await.unwrap();
     }
 
+    /// What a script comes back with.
+    pub(super) async fn value(&self, script: &str) -> serde_json::Value {
+        self.client.execute(script, Vec::new()).await.unwrap()
+    }
+
     pub(super) async fn picture(&self, name: &str) {
         let picture = self.client.screenshot().await.unwrap();
         let file = format!("{}-{name}.png", self.language.tag());

@@ -3,6 +3,7 @@
 
 mod accessibility;
 mod driver;
+mod terminal;
 mod walk;
 
 use berth_e2e::demo::Demo;
@@ -41,6 +42,26 @@ async fn blades_in_japanese() {
     let demo = Demo::from_environment().unwrap();
     with_browser(Language::Japanese, async move |browser| {
         walk::administrator(&browser, &demo).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn terminal_in_english() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::English, async move |browser| {
+        terminal::terminal(&browser, &demo).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn terminal_in_japanese() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::Japanese, async move |browser| {
+        terminal::terminal(&browser, &demo).await;
     })
     .await;
 }

@@ -84,12 +84,12 @@ pub(super) async fn administrator(browser: &Browser, demo: &Demo) {
 }
 
 /// A picture, and nothing that keeps people out.
-async fn look(browser: &Browser, name: &str) {
+pub(super) async fn look(browser: &Browser, name: &str) {
     browser.picture(name).await;
     accessibility::check(browser, name).await;
 }
 
-async fn sign_in(browser: &Browser, demo: &Demo, account: &str) {
+pub(super) async fn sign_in(browser: &Browser, demo: &Demo, account: &str) {
     let language = browser.language;
     // Any page leads to it, and back.
     browser.open(&demo.url).await;
@@ -107,6 +107,18 @@ async fn sign_in(browser: &Browser, demo: &Demo, account: &str) {
     browser.fill("password", &demo.user(account).unwrap().password).await;
     browser.click("button[type=submit]").await;
     browser.see("nav.bar").await;
+}
+
+/// A container that runs, from the form; leads to its page.
+pub(super) async fn lend(browser: &Browser, demo: &Demo, name: &str) {
+    browser.open(&demo.page("/new")).await;
+    browser.see("form.new").await;
+    browser.fill("image", &demo.starter_image).await;
+    browser.fill("name", name).await;
+    browser.see(".verdict:not(.muted)").await;
+    browser.click("form.new button[type=submit]").await;
+    browser.see_text("h1", name).await;
+    browser.see(".head-state .phase.ok").await;
 }
 
 /// The link opens a tab of its own; what answers is the program in the container.
@@ -139,7 +151,7 @@ async fn follow_endpoint(browser: &Browser) {
     client.switch_to_window(console).await.unwrap();
 }
 
-async fn small_and_dark(browser: &Browser, demo: &Demo, pages: &[(&str, &str)]) {
+pub(super) async fn small_and_dark(browser: &Browser, demo: &Demo, pages: &[(&str, &str)]) {
     for (theme, size, number) in [("dark", DESK, 10), ("dark", PHONE, 11), ("light", PHONE, 12)] {
         browser.client.set_window_size(size.0, size.1).await.unwrap();
         browser.run(&format!("localStorage.setItem('berth.theme', '{theme}')")).await;
@@ -149,6 +161,7 @@ async fn small_and_dark(browser: &Browser, demo: &Demo, pages: &[(&str, &str)]) 
             browser.see("main h1").await;
             // A dialog that is not open may be waiting for its moment.
             browser.see_no("main .skeleton:not(dialog *)").await;
+            browser.see_no("main:has(.terminal-page):not(:has(.terminal-state:empty))").await;
             look(browser, &format!("{number}-{theme}-{}-{name}", size.0)).await;
             no_sideways(browser, name).await;
         }
@@ -169,14 +182,14 @@ async fn stop_and_start(browser: &Browser, demo: &Demo, name: &str) {
     let language = browser.language;
     browser.open(&demo.page(&format!("/c/{name}"))).await;
     browser.see(".head-state .phase.ok").await;
-    browser.click(".page-head .acts .button").await;
+    browser.click(".page-head .acts button.button").await;
     browser.see_text(".head-state .phase-word", language.pick("Stopped", "停止中")).await;
     look(browser, "7-stopped").await;
-    browser.click(".page-head .acts .button.primary").await;
+    browser.click(".page-head .acts button.button.primary").await;
     browser.see(".head-state .phase.ok").await;
 }
 
-async fn delete(browser: &Browser, name: &str) {
+pub(super) async fn delete(browser: &Browser, name: &str) {
     browser.click(".page-head .acts .button.danger").await;
     browser.see("dialog#delete-container[open]").await;
     look(browser, "8-delete").await;
@@ -186,7 +199,7 @@ async fn delete(browser: &Browser, name: &str) {
     browser.picture("9-gone").await;
 }
 
-async fn sign_out(browser: &Browser, demo: &Demo) {
+pub(super) async fn sign_out(browser: &Browser, demo: &Demo) {
     browser.open(&demo.page("/account")).await;
     browser.click("section[aria-labelledby=you] button").await;
     browser.see("#account").await;

@@ -21,6 +21,7 @@ use self::{draft::Draft, more::More, problems::Problems, size::HowBig, summary::
 use crate::{
     api::{self, Error},
     components::{Need, TextField, title},
+    erased,
     i18n::Words,
     routes,
     state::{announcer::announce, session},
@@ -56,7 +57,7 @@ pub(crate) fn NewContainer() -> impl IntoView {
         busy.set(true);
         refused.set(None);
         let navigate = navigate.clone();
-        leptos::task::spawn_local(async move {
+        erased::spawn(async move {
             let result = api::create_container(&request).await;
             if busy.is_disposed() {
                 return;
@@ -157,11 +158,14 @@ fn HowLong(draft: Draft, problems: Problems) -> impl IntoView {
         let seconds = |d: Option<prost_types::Duration>| d.map_or(0, |d| d.seconds);
         let usual = seconds(person.site.default_lease);
         let maximum = seconds(person.site.maximum_lease);
-        let mut choices =
-            vec![HOUR, 4 * HOUR, 8 * HOUR, DAY, 3 * DAY, 7 * DAY, 14 * DAY, usual, maximum];
+        let mut choices = vec![HOUR, 4 * HOUR, 8 * HOUR, DAY, 3 * DAY, 7 * DAY, 14 * DAY];
+        for one in [usual, maximum] {
+            let at = choices.partition_point(|choice| *choice < one);
+            if choices.get(at) != Some(&one) {
+                choices.insert(at, one);
+            }
+        }
         choices.retain(|choice| (60..=maximum.max(usual)).contains(choice));
-        choices.sort_unstable();
-        choices.dedup();
         choices
     });
     let error = problems.of("lease", text::how_long);
@@ -200,7 +204,7 @@ fn begin(draft: Draft) {
     if let Some(image) = image {
         draft.image.set(image);
     } else if let Some(from) = from {
-        leptos::task::spawn_local_scoped_with_cancellation(async move {
+        erased::spawn_while_shown(async move {
             if let Ok(container) = api::get_container(from).await {
                 draft.fill(&container);
             }

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     components::{FieldError, Glyph, Icon},
+    erased,
     i18n::Words,
     text,
 };
@@ -18,7 +19,7 @@ const FIELDS: &[&str] = &["guest_ports", "command", "environment", "node_labels"
 #[component]
 pub(super) fn More(draft: Draft, problems: Problems) -> impl IntoView {
     let open = RwSignal::new(false);
-    Effect::new(move || {
+    erased::effect(move || {
         if problems.any_of(FIELDS) {
             open.set(true);
         }

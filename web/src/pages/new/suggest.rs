@@ -4,14 +4,14 @@ use berth_proto::v1::Container;
 use leptos::prelude::*;
 
 use super::draft::Draft;
-use crate::{api, state::session};
+use crate::{api, erased, state::session};
 
 const SUGGESTED_MAXIMUM: usize = 20;
 
 /// Empty until they are there, and when they cannot be had: suggestions are no reason for an error.
 pub(super) fn own_containers() -> RwSignal<Vec<Container>> {
     let mine = RwSignal::new(Vec::new());
-    leptos::task::spawn_local_scoped_with_cancellation(async move {
+    erased::spawn_while_shown(async move {
         if let Ok(containers) = api::list_own_containers().await {
             mine.set(containers);
         }
@@ -39,7 +39,7 @@ pub(super) fn images(mine: RwSignal<Vec<Container>>) -> Memo<Vec<String>> {
 
 /// Follows the image until a name is typed.
 pub(super) fn name(draft: Draft, mine: RwSignal<Vec<Container>>) {
-    Effect::new(move || {
+    erased::effect(move || {
         if draft.name_typed.get() {
             return;
         }

@@ -6,7 +6,7 @@ use super::{draft::Draft, problems::Problems};
 use crate::{
     api::{self, Error},
     components::{Failure, Glyph, Icon},
-    i18n,
+    erased, i18n,
     state::session,
     text, time,
 };
@@ -23,14 +23,14 @@ pub(super) fn Summary(
     busy: RwSignal<bool>,
 ) -> impl IntoView {
     let answer = RwSignal::new(None::<ExplainPlacementResponse>);
-    Effect::new(move || {
+    erased::effect(move || {
         i18n::language();
         let Some(request) = problems.what_if(draft) else {
             answer.set(None);
             return;
         };
         // The next change cancels this one.
-        leptos::task::spawn_local_scoped_with_cancellation(async move {
+        erased::spawn_while_shown(async move {
             time::sleep(PAUSE).await;
             // No answer is no obstacle: creating asks again.
             answer.set(api::explain_placement(request).await.ok());
