@@ -9,8 +9,8 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use berth_docker::exec::{Command, Exec, Size};
 use berth_proto::v1::{
-    AttachRequest, AttachTerminal, CreateContainerRequest, TerminalOutput, attach_request,
-    terminal_output,
+    AttachRequest, AttachTerminal, CreateContainerRequest, EndTerminalRequest, TerminalOutput,
+    attach_request, terminal_output,
 };
 use berth_reconcile::runtime::EngineId;
 use bytes::Bytes;
@@ -32,7 +32,7 @@ const ADDED_P50_MS: f64 = 2.0;
 const ADDED_P99_MS: f64 = 10.0;
 /// Of the engine's own throughput.
 const FLOOD_RATIO: f64 = 0.5;
-const FLOOD_BYTES: u64 = 200 << 20;
+const FLOOD_BYTES: u64 = 64 << 20;
 const FLOODS: usize = 5;
 /// Echoes what it is given, byte by byte, as soon as it is given it.
 const ECHO: &str = "stty raw -echo; exec cat";
@@ -72,9 +72,11 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
     ));
 
     // Somebody else's `yes`, whose output is read as fast as it comes, through Berth.
-    let flood = place.flood_beside().await?;
+    let (flood, terminal) = place.flood_beside().await?;
     let beside = place.echoes(options.rounds).await?;
     flood.abort();
+    // It would go on by itself, and take its share of the container's processor from what follows.
+    place.end(terminal).await?;
     say(format_args!("beside a flood: {beside}"));
     figures.push(Figure::at_most(
         "echo_added_p99_ms",
@@ -161,6 +163,8 @@ async fn prepare(house: &mut House, options: &Options) -> Result<Place> {
 struct Line {
     say: mpsc::Sender<AttachRequest>,
     hear: Streaming<TerminalOutput>,
+    /// The terminal's, once it has answered.
+    number: u32,
 }
 
 impl Line {
@@ -180,7 +184,9 @@ impl Line {
                 Some(terminal_output::Message::Data(data)) => return Ok(Some(data.len())),
                 Some(terminal_output::Message::Ended(_)) => return Ok(None),
                 Some(terminal_output::Message::Skipped(_)) => bail!("bytes were skipped"),
-                Some(terminal_output::Message::Opened(_)) => {}
+                Some(terminal_output::Message::Opened(opened)) => {
+                    self.number = opened.terminal.map_or(0, |terminal| terminal.number);
+                }
                 None => bail!("the terminal's stream broke"),
             }
         }
@@ -198,7 +204,7 @@ impl Place {
         let message = Some(attach_request::Message::Attach(attach));
         say.send(AttachRequest { message }).await?;
         let hear = self.client.attach(ReceiverStream::new(messages)).await?.into_inner();
-        Ok(Line { say, hear })
+        Ok(Line { say, hear, number: 0 })
     }
 
     fn command(script: &str) -> Command {
@@ -233,10 +239,19 @@ impl Place {
         Ok(echoes)
     }
 
-    async fn flood_beside(&mut self) -> Result<JoinHandle<()>> {
+    /// And the terminal's number.
+    async fn flood_beside(&mut self) -> Result<(JoinHandle<()>, u32)> {
         let mut line = self.open("exec yes").await?;
         line.next().await?;
-        Ok(tokio::spawn(async move { while let Ok(Some(_)) = line.next().await {} }))
+        let number = line.number;
+        let reading = tokio::spawn(async move { while let Ok(Some(_)) = line.next().await {} });
+        Ok((reading, number))
+    }
+
+    async fn end(&mut self, terminal: u32) -> Result<()> {
+        let (name, owner) = (NAME.to_owned(), String::new());
+        self.client.end_terminal(EndTerminalRequest { owner, name, terminal }).await?;
+        Ok(())
     }
 
     /// Megabytes a second.

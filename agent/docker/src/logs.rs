@@ -7,6 +7,7 @@
 //! was printed after it. For that, the kept log is always read from its beginning: the engine's own `since` leaves out the
 //! rest of a line that was begun before, and its `tail` counts pieces of lines.
 
+mod ask;
 mod split;
 
 use std::{collections::VecDeque, time::Duration};
@@ -14,35 +15,17 @@ use std::{collections::VecDeque, time::Duration};
 use berth_core::relay::{Follow, LogLine, LogPosition, LogStream, Logs, Moment, Rest};
 use berth_reconcile::runtime::EngineId;
 use bollard::query_parameters::InspectContainerOptions;
-use bytes::{Bytes, BytesMut};
-use http::{Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Collected, Empty, Limited};
-use hyper::{body::Incoming, client::conn::http1};
-use hyper_util::rt::TokioIo;
-use tokio::{
-    net::UnixStream,
-    time::{sleep, timeout},
-};
+use tokio::time::{Instant, sleep, timeout_at};
 
-use self::split::Splitter;
-use crate::exec::{Error, Exec, Output, demux::Demux, fault, quick};
+use self::ask::{Answer, Lines, Shape};
+use crate::exec::{Error, Exec, quick};
 
-/// The most that is read ahead of a connection.
-const READ_AHEAD: usize = 64 << 10;
-const REFUSAL_MAXIMUM: usize = 64 << 10;
-/// The engine begins to answer when it has found the log.
-const OPEN: Duration = Duration::from_secs(30);
+/// Without a word, until the engine is asked whether there is really nothing; it forgets a follower now and then, when it
+/// throws away a file.
+const SILENCE: Duration = Duration::from_secs(5);
+const SILENCE_AFTERWARDS: Duration = Duration::from_secs(30);
 /// Before an engine that hung up on a container that runs is asked again.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// How what is printed is sent.
-#[derive(Debug, Clone, Copy)]
-enum Shape {
-    /// Both outputs, in frames, each of which is a message.
-    Framed,
-    /// A terminal's: as it is, a message per chunk.
-    Raw,
-}
 
 /// Which lines are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -69,17 +52,9 @@ pub struct Reader {
     follow: Follow,
     wanted: Wanted,
     answer: Answer,
+    /// When the engine is asked about its silence.
+    doubt_at: Instant,
     ended: bool,
-}
-
-/// One of the engine's.
-#[derive(Debug)]
-struct Answer {
-    body: Incoming,
-    demux: Demux,
-    buffer: BytesMut,
-    splitter: Splitter,
-    lines: VecDeque<LogLine>,
 }
 
 impl Exec {
@@ -135,57 +110,14 @@ impl Exec {
         follow: Follow,
         wanted: Wanted,
     ) -> Result<Reader, Error> {
-        let answer = self.ask_logs(container, follow).await?;
-        let (exec, container) = (self.clone(), container.clone());
-        Ok(Reader { exec, container, shape, follow, wanted, answer, ended: false })
-    }
-
-    async fn ask_logs(&self, container: &EngineId, follow: Follow) -> Result<Answer, Error> {
-        let body = timeout(OPEN, self.request_logs(container, follow)).await;
-        let body =
-            body.map_err(|_| Error::Unavailable(format!("no log in {} s", OPEN.as_secs())))??;
-        let mut splitter = Splitter::default();
-        if follow == Follow::Yes {
-            splitter.live(now());
-        }
-        Ok(Answer {
-            body,
-            demux: Demux::default(),
-            buffer: BytesMut::new(),
-            splitter,
-            lines: VecDeque::new(),
-        })
-    }
-
-    async fn request_logs(&self, container: &EngineId, follow: Follow) -> Result<Incoming, Error> {
-        let unavailable = |error: &dyn std::fmt::Display| Error::Unavailable(error.to_string());
-        let stream = UnixStream::connect(self.socket()).await.map_err(|e| unavailable(&e))?;
-        let mut builder = http1::Builder::new();
-        builder.max_buf_size(READ_AHEAD);
-        let connected = builder.handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = connected.map_err(|error| unavailable(&error))?;
-        // Ends with the answer, or when nobody wants it any more.
-        tokio::spawn(connection);
-        let follow = match follow {
-            Follow::No => 0,
-            Follow::Yes => 1,
+        let lines = match follow {
+            Follow::No => Lines::Kept,
+            Follow::Yes => Lines::Followed,
         };
-        let request = Request::builder()
-            .uri(format!(
-                "/containers/{}/logs?stdout=1&stderr=1&timestamps=1&follow={follow}",
-                container.as_str()
-            ))
-            .header(header::HOST, "localhost")
-            .body(Empty::<Bytes>::new())
-            .expect("made of constants and a checked id");
-        let answer = sender.send_request(request).await.map_err(|error| unavailable(&error))?;
-        let status = answer.status();
-        if status != StatusCode::OK {
-            let text = Limited::new(answer.into_body(), REFUSAL_MAXIMUM).collect().await;
-            let text = text.map(Collected::to_bytes).unwrap_or_default();
-            return Err(fault::of_response(status.as_u16(), &String::from_utf8_lossy(&text)));
-        }
-        Ok(answer.into_body())
+        let answer = self.ask_logs(container, lines).await?;
+        let (exec, container) = (self.clone(), container.clone());
+        let doubt_at = Instant::now() + SILENCE;
+        Ok(Reader { exec, container, shape, follow, wanted, answer, doubt_at, ended: false })
     }
 }
 
@@ -204,16 +136,23 @@ impl Reader {
             if self.ended {
                 return Ok(None);
             }
-            match self.answer.body.frame().await {
-                Some(Ok(frame)) => {
-                    if self.follow == Follow::Yes {
-                        self.answer.splitter.live(now());
-                    }
-                    if let Ok(data) = frame.into_data() {
-                        self.answer.take(self.shape, &data)?;
+            let more = match self.follow {
+                Follow::No => self.answer.more(self.shape).await,
+                Follow::Yes => {
+                    match timeout_at(self.doubt_at, self.answer.more(self.shape)).await {
+                        Ok(more) => more,
+                        Err(_) => {
+                            self.doubt().await?;
+                            continue;
+                        }
                     }
                 }
-                Some(Err(error)) => self.again(Some(Error::Unavailable(error.to_string()))).await?,
+            };
+            self.doubt_at = Instant::now() + SILENCE;
+            match more {
+                Some(Ok(())) => {}
+                Some(Err(error @ Error::Unavailable(_))) => self.again(Some(error)).await?,
+                Some(Err(error)) => return Err(error),
                 None => self.again(None).await?,
             }
         }
@@ -231,10 +170,8 @@ impl Reader {
             },
         };
         if runs {
-            tracing::debug!(engine.id = self.container.as_str(), "a log is asked for again");
             sleep(PAUSE).await;
-            self.answer = self.exec.ask_logs(&self.container, self.follow).await?;
-            return Ok(());
+            return self.ask_again().await;
         }
         if let Some(problem) = problem {
             return Err(problem);
@@ -243,47 +180,24 @@ impl Reader {
         self.ended = true;
         Ok(())
     }
-}
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "compared with the engine's, which has this machine's clock"
-)]
-fn now() -> Moment {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    Moment(since.map_or(0, |since| i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)))
-}
-
-impl Answer {
-    fn take(&mut self, shape: Shape, data: &[u8]) -> Result<(), Error> {
-        let Self { demux, buffer, splitter, lines, .. } = self;
-        match shape {
-            Shape::Raw => {
-                // Of the engine's chunks no two ever come as one.
-                splitter.may_begin(LogStream::Stdout);
-                splitter.push(LogStream::Stdout, data, lines);
-            }
-            Shape::Framed => {
-                buffer.extend_from_slice(data);
-                let broken = |error: crate::exec::DemuxError| Error::Engine(error.to_string());
-                while let Some(output) = demux.next(buffer).map_err(broken)? {
-                    let (stream, piece) = match output {
-                        Output::Stdout(piece) => (LogStream::Stdout, piece),
-                        Output::Stderr(piece) => (LogStream::Stderr, piece),
-                    };
-                    splitter.push(stream, &piece, lines);
-                    if demux.at_boundary() {
-                        splitter.end(stream, lines);
-                    }
-                }
-            }
-        }
+    async fn ask_again(&mut self) -> Result<(), Error> {
+        tracing::debug!(engine.id = self.container.as_str(), "a log is asked for again");
+        self.answer = self.exec.ask_logs(&self.container, Lines::Followed).await?;
+        self.doubt_at = Instant::now() + SILENCE;
         Ok(())
     }
 
-    fn end(&mut self) {
-        for stream in [LogStream::Stdout, LogStream::Stderr] {
-            self.splitter.end(stream, &mut self.lines);
+    async fn doubt(&mut self) -> Result<(), Error> {
+        let newest = match self.exec.newest(&self.container, self.shape).await {
+            // What there is to be said about it is said where it is followed.
+            Err(Error::NoSuchContainer) => None,
+            newest => newest?,
+        };
+        if newest.is_some_and(|newest| newest > self.answer.latest()) {
+            return self.ask_again().await;
         }
+        self.doubt_at = Instant::now() + SILENCE_AFTERWARDS;
+        Ok(())
     }
 }

@@ -29,7 +29,8 @@ pub(super) async fn forward(
     let both = async {
         // Each direction ends by itself; the connection with both. What is returned is kept until then.
         let (up, down) = tokio::join!(upwards(from, writing), downwards(reading, to));
-        down.and(up.map(drop))
+        down?;
+        up.map(drop)
     };
     tokio::select! {
         done = both => match done {

@@ -41,6 +41,11 @@ impl Splitter {
         self.live.get_or_insert(Live { since: now, now }).now = now;
     }
 
+    /// The newest moment of any message, whatever it was said of.
+    pub(super) fn latest(&self) -> Moment {
+        self.stdout.latest.max(self.stderr.latest)
+    }
+
     /// A message may begin with what comes next. Where it is known where messages end, [`Splitter::end`] says it better.
     pub(super) fn may_begin(&mut self, stream: LogStream) {
         self.half(stream).0.stamp.get_or_insert_default();
@@ -98,6 +103,8 @@ struct Half {
     /// Bytes of the message's text, those that were passed on included.
     length: usize,
     text: Vec<u8>,
+    /// The last message was full: the next is the rest of its line.
+    full: bool,
     /// Of any message so far.
     latest: Moment,
     /// Within what was said before.
@@ -113,6 +120,7 @@ impl Default for Half {
             open: false,
             length: 0,
             text: Vec::new(),
+            full: false,
             latest: never,
             again: false,
         }
@@ -130,6 +138,7 @@ impl Half {
                 self.text(&bytes[..end], emit);
                 self.line(Rest::Whole, emit);
                 (self.open, self.length, self.stamp) = (false, 0, Some(Vec::new()));
+                self.full = false;
                 bytes = &bytes[end + 1..];
                 continue;
             };
@@ -155,7 +164,9 @@ impl Half {
             return moment <= self.latest;
         }
         let was_live = |live: Live| (live.since..=live.now).contains(&self.latest);
-        moment < self.latest && live.is_some_and(was_live)
+        // Only pieces of one line are of one moment.
+        let is_older = moment < self.latest || (moment == self.latest && !self.full);
+        is_older && live.is_some_and(was_live)
     }
 
     fn end(&mut self, emit: &mut impl FnMut(Piece)) {
@@ -166,9 +177,11 @@ impl Half {
 
     /// The end of a message that had no end of line.
     fn close(&mut self, emit: &mut impl FnMut(Piece)) {
-        let goes_on = self.length > 0 && self.text.is_empty();
-        if self.open && !goes_on {
-            self.line(Rest::Whole, emit);
+        if self.open {
+            self.full = self.length > 0 && self.text.is_empty();
+            if !self.full {
+                self.line(Rest::Whole, emit);
+            }
         }
     }
 

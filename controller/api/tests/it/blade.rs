@@ -129,7 +129,7 @@ async fn run(
 async fn logs(logs: Logs, shown: mpsc::Sender<Frame>) -> Result<(), mpsc::error::SendError<Frame>> {
     let line = |number: u32| LogLine {
         position: LogPosition { moment: Moment(i64::from(number) * 1_000_000_000), index: number },
-        stream: if number % 2 == 0 { LogStream::Stdout } else { LogStream::Stderr },
+        stream: if number.is_multiple_of(2) { LogStream::Stdout } else { LogStream::Stderr },
         text: Bytes::from(format!("line {number}\r")),
         rest: if number == 9 { Rest::Follows } else { Rest::Whole },
     };

@@ -116,8 +116,8 @@ fn a_program_that_ends_within_a_line_and_is_started_again() {
 
 #[test]
 fn what_is_said_twice_while_it_is_followed() {
-    let log =
-        [1, 2, 5, 6, 7, 5, 6, 7, 9, 3].map(|nanos| message(nanos, format!("{nanos}\n").as_bytes()));
+    let log = [1, 2, 5, 6, 7, 5, 6, 7, 9, 9, 3]
+        .map(|nanos| message(nanos, format!("{nanos}\n").as_bytes()));
     let of = |since: Option<i64>, now: i64| -> Vec<String> {
         let (mut splitter, mut lines) = (Splitter::default(), VecDeque::new());
         since.into_iter().chain(since.map(|_| now)).for_each(|at| splitter.live(Moment(BASE + at)));
@@ -129,10 +129,23 @@ fn what_is_said_twice_while_it_is_followed() {
     };
     assert_eq!(of(Some(4), 100).join(" "), "1 2 5 6 7 9");
     // It was read from the files; or the clock is put back, so that what is newer has not been yet.
-    let all = "1 2 5 6 7 5 6 7 9 3";
+    let all = "1 2 5 6 7 5 6 7 9 9 3";
     assert_eq!(of(None, 0).join(" "), all);
     assert_eq!(of(Some(50), 100).join(" "), all);
     assert_eq!(of(Some(4), 4).join(" "), all);
+}
+
+#[test]
+fn pieces_of_a_line_are_not_said_twice() {
+    let full = vec![b'x'; TEXT_MAXIMUM];
+    let (mut splitter, mut lines) = (Splitter::default(), VecDeque::new());
+    splitter.live(Moment(BASE));
+    splitter.live(Moment(BASE + 100));
+    for text in [&full[..], &full, b"tail\n"] {
+        splitter.push(Stdout, &message(5, text), &mut lines);
+        splitter.end(Stdout, &mut lines);
+    }
+    assert_eq!(lines.len(), 3);
 }
 
 #[test]
