@@ -197,8 +197,10 @@ impl Exec {
             let started = started.unwrap_or_else(|_| {
                 Err(Error::Unavailable(format!("not started in {} s", START.as_secs())))
             });
-            if let Err(Ok(Running { process: Some(process), .. })) = answer.send(started) {
-                let _ = process.hang_up(GRACE).await;
+            if let Err(Ok(Running { process: Some(process), .. })) = answer.send(started)
+                && let Err(error) = process.hang_up(GRACE).await
+            {
+                tracing::warn!(%error, "a program that nobody waits for runs on");
             }
         });
         answered.await.map_err(|_| Error::Unavailable("the program stops".to_owned()))?
