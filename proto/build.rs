@@ -5,11 +5,12 @@ use std::{error::Error, fmt::Write as _, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 10] = [
+const FILES: [&str; 11] = [
     "berth/v1/auth.proto",
     "berth/v1/container.proto",
     "berth/v1/errors.proto",
     "berth/v1/exec.proto",
+    "berth/v1/files.proto",
     "berth/v1/forward.proto",
     "berth/v1/logs.proto",
     "berth/v1/node.proto",
@@ -34,7 +35,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         .bytes(".berth.v1.AttachRequest")
         .bytes(".berth.v1.ConnectRequest")
         .bytes(".berth.v1.ConnectResponse")
+        .bytes(".berth.v1.DownloadResponse")
         .bytes(".berth.v1.LogLine")
+        .bytes(".berth.v1.UploadArchiveRequest")
+        .bytes(".berth.v1.UploadRequest")
         .bytes(".berth.v1.TerminalOutput")
         .bytes(".berth.v1.InputRequest")
         .bytes(".berth.v1.RunRequest")

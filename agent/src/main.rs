@@ -17,7 +17,7 @@ use berth_agent::{
     inventory::Inspector,
     join,
     ledger::LedgerFile,
-    operator::DockerOperator,
+    operator::{DockerOperator, Files},
     relay::{Connect, Relays},
     session::{Agent, chain},
 };
@@ -175,6 +175,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     ));
     tokio::spawn(Arc::clone(&reconciler).drive());
 
+    let files = Files::new(docker.clone());
     let mut inspector = Inspector::new(config.offer.clone(), docker, Arc::clone(&reconciler));
     let (publish, inventory) = watch::channel(inspector.look().await);
     tokio::spawn(inspector.watch(publish, config.reconcile.inventory));
@@ -187,7 +188,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let holders = Holders::new(holder::directory(&directory), program, engine.clone())
         .await
         .context("the session holders' folder cannot be used")?;
-    let operator = DockerOperator::new(holders, engine, Arc::clone(&reconciler));
+    let operator = DockerOperator::new(holders, engine, files, Arc::clone(&reconciler));
     let agent = Agent {
         reconciler,
         inventory,

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 
-use crate::{clock::Timestamp, id::ContainerId};
+use crate::{
+    clock::Timestamp,
+    files::{Blake3, Entry, FileFault, FilesOperation},
+    id::ContainerId,
+};
 
 /// A frame's data is at most this long, so that no one's frame holds up another's for long.
 pub const FRAME_MAXIMUM: usize = 64 << 10;
@@ -42,6 +46,7 @@ pub enum OperationKind {
     Forward {
         port: u16,
     },
+    Files(FilesOperation),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -149,6 +154,9 @@ pub enum Frame {
     Log(Vec<LogLine>),
     /// The program inside has taken the connection.
     Connected,
+    Entries(Vec<Entry>),
+    /// Of the data before it.
+    Digest(Blake3),
     /// The last from the blade.
     End(End),
 }
@@ -171,6 +179,8 @@ pub struct End {
     pub exit_code: i32,
     /// The engine's own words, for administrators.
     pub detail: String,
+    /// Which file it is about, where it is about one.
+    pub subject: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -184,13 +194,18 @@ pub enum EndReason {
     /// Nothing listens on the port.
     ConnectionRefused,
     TooMany,
+    File(FileFault),
     Failed,
     Unsupported,
 }
 
 impl End {
     pub fn new(reason: EndReason, detail: impl Into<String>) -> Self {
-        Self { reason, exit_code: 0, detail: detail.into() }
+        Self { reason, exit_code: 0, detail: detail.into(), subject: String::new() }
+    }
+
+    pub fn file(fault: FileFault, subject: impl Into<String>) -> Self {
+        Self { subject: subject.into(), ..Self::new(EndReason::File(fault), "") }
     }
 }
 

@@ -52,4 +52,6 @@ pub enum Problem {
     PageToken,
     AccountName,
     NotAbsolute,
+    /// A path with `..`.
+    PathUpwards,
 }

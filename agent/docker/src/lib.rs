@@ -12,6 +12,7 @@ mod engine;
 mod events;
 pub mod exec;
 mod fault;
+pub mod files;
 mod firewall;
 mod foreign;
 pub mod logs;
@@ -59,6 +60,7 @@ struct Inner {
     firewall: Firewall,
     networks: network::Networks,
     cpu_times: foreign::CpuTimes,
+    held: files::Held,
     /// Digests of images, which never change for an id.
     digests: Mutex<HashMap<ImageId, String>>,
 }
@@ -78,6 +80,7 @@ pub async fn connect(options: Options, cluster: ClusterId, node: NodeId) -> Resu
             firewall,
             networks: network::Networks::default(),
             cpu_times: foreign::CpuTimes::default(),
+            held: files::Held::default(),
             digests: Mutex::default(),
         }),
     })

@@ -99,6 +99,7 @@ impl Runtime for Docker {
         if let Some(problem) = self.inner.firewall.problem() {
             return Err(Error::fault(FaultKind::FirewallMissing, problem));
         }
+        let _cleared = self.clear(id).await;
         match self.inner.start(id).await {
             // The engine remembers the network by its id: one that was removed and made again is joined anew.
             Err(Error::NetworkMissing) => {

@@ -366,7 +366,7 @@ fn no_such_terminal() -> wire::RelayEnd {
 
 fn failed(detail: &dyn std::fmt::Display) -> wire::RelayEnd {
     let reason = wire::RelayEndReason::Failed.into();
-    wire::RelayEnd { reason, exit_code: 0, detail: detail.to_string() }
+    wire::RelayEnd { reason, detail: detail.to_string(), ..Default::default() }
 }
 
 /// "Not found" is another thing in each call.
@@ -379,5 +379,9 @@ fn end_of(status: &Status, not_found: wire::RelayEndReason) -> wire::RelayEnd {
         // All that is left is a failure of ours or the engine's; the list is gRPC's.
         _ => wire::RelayEndReason::Failed,
     };
-    wire::RelayEnd { reason: reason.into(), exit_code: 0, detail: status.message().to_owned() }
+    wire::RelayEnd {
+        reason: reason.into(),
+        detail: status.message().to_owned(),
+        ..Default::default()
+    }
 }

@@ -230,7 +230,9 @@ async fn hear(terminal: &Terminal, mut size: Option<Size>, mut input: Streaming<
                     | Body::End(_)
                     | Body::Attach(_)
                     | Body::LogLines(_)
-                    | Body::Connected(_),
+                    | Body::Connected(_)
+                    | Body::Entries(_)
+                    | Body::Digest(_),
                 )
                 | None => {}
             },

@@ -255,7 +255,7 @@ impl Terminal {
                 (wire::RelayEndReason::Failed, 0, error.to_string())
             }
         };
-        wire::RelayEnd { reason: reason.into(), exit_code, detail }
+        wire::RelayEnd { reason: reason.into(), exit_code, detail, ..Default::default() }
     }
 
     fn now(&self) -> Duration {

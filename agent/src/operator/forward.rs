@@ -67,6 +67,8 @@ async fn upwards(
             | Frame::Position(_)
             | Frame::Log(_)
             | Frame::Connected
+            | Frame::Entries(_)
+            | Frame::Digest(_)
             | Frame::End(_) => {}
         }
     }

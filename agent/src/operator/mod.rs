@@ -1,5 +1,6 @@
 //! What is done at the blade's end of a byte stream, on Docker.
 
+mod files;
 mod forward;
 mod logs;
 
@@ -23,6 +24,7 @@ use tokio::{
 };
 use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 
+pub use self::files::Files;
 use crate::{
     holder::{Holders, RUN_MARK},
     relay::Operator,
@@ -39,13 +41,19 @@ const TIME_MAXIMUM: Duration = Duration::from_secs(24 * 3600);
 pub struct DockerOperator<R, L> {
     holders: Holders,
     exec: Exec,
+    files: Files,
     reconciler: Arc<Reconciler<R, L>>,
     /// True when what an earlier agent left was ended: single commands of its own must not be taken for that.
     swept: watch::Receiver<bool>,
 }
 
 impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
-    pub fn new(holders: Holders, engine: PathBuf, reconciler: Arc<Reconciler<R, L>>) -> Self {
+    pub fn new(
+        holders: Holders,
+        engine: PathBuf,
+        files: Files,
+        reconciler: Arc<Reconciler<R, L>>,
+    ) -> Self {
         let (done, swept) = watch::channel(false);
         let (sweeping, listed) = (holders.clone(), Arc::clone(&reconciler));
         tokio::spawn(async move {
@@ -58,7 +66,7 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
             // Whoever asks later finds the value, not the sender.
             std::future::pending::<()>().await;
         });
-        Self { holders, exec: Exec::new(&engine), reconciler, swept }
+        Self { holders, exec: Exec::new(&engine), files, reconciler, swept }
     }
 
     async fn try_perform(
@@ -104,6 +112,12 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
                 if let Some(engine) = self.reconciler.current(container) {
                     return logs::logs(&self.exec, &engine, wanted, to).await;
                 }
+            }
+            OperationKind::Files(operation) => {
+                let engine = self.reconciler.current(container).ok_or_else(|| {
+                    End::new(EndReason::ContainerNotRunning, "it has not been made yet")
+                })?;
+                return self.files.perform(container, &engine, operation, from, to).await;
             }
             OperationKind::Run(run) => {
                 let engine = self.engine(container)?;
@@ -288,6 +302,8 @@ async fn feed(mut input: Input, mut from: mpsc::Receiver<Frame>) {
             | Frame::Position(_)
             | Frame::Log(_)
             | Frame::Connected
+            | Frame::Entries(_)
+            | Frame::Digest(_)
             | Frame::End(_) => {}
         }
     }

@@ -63,7 +63,9 @@ async fn begin(api: &Api, caller: &Caller, connect: v1::ConnectTo) -> Result<Rel
         | Frame::EndOfInput
         | Frame::Terminal(_)
         | Frame::Position(_)
-        | Frame::Log(_) => Err(broke()),
+        | Frame::Log(_)
+        | Frame::Entries(_)
+        | Frame::Digest(_) => Err(broke()),
     }
 }
 
@@ -113,7 +115,9 @@ async fn follow(
                 | Frame::Terminal(_)
                 | Frame::Position(_)
                 | Frame::Log(_)
-                | Frame::Connected,
+                | Frame::Connected
+                | Frame::Entries(_)
+                | Frame::Digest(_),
             ) => None,
             None => return refuse(&sender, caller, Some(broke())).await,
         };

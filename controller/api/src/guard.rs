@@ -7,6 +7,7 @@ use std::{
 };
 
 use axum::{
+    Extension,
     body::Body,
     extract::{ConnectInfo, Request, State},
     http::{HeaderMap, header},
@@ -77,6 +78,26 @@ pub(crate) async fn guard(State(api): State<Api>, mut request: Request, next: Ne
         Some(deadline) => tokio::time::timeout(deadline, call)
             .await
             .unwrap_or_else(|_| status::deadline_exceeded(language).into_http::<Body>()),
+    }
+}
+
+/// Of what does not come as gRPC: who asks, by whatever token. Whether the token may be used so is theirs to decide.
+pub(crate) fn caller(
+    api: &Api,
+    headers: &HeaderMap,
+    peer: Option<Extension<ConnectInfo<SocketAddr>>>,
+) -> Caller {
+    let actor = Token::find(headers).and_then(|token| {
+        let sha256 = sign_in::hash(token.text());
+        authz::actor(&api.committed().state, &sha256, api.0.clock.now())
+    });
+    let peer = peer.map(|Extension(ConnectInfo(address))| address.ip().to_canonical());
+    Caller {
+        actor,
+        language: language(headers),
+        request_id: api.0.ids.next(),
+        peer: peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        transport: Transport::Web,
     }
 }
 

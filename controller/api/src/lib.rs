@@ -7,6 +7,7 @@ mod auth;
 mod caller;
 mod container;
 mod exec;
+mod files;
 mod forward;
 mod guard;
 mod logs;

@@ -62,7 +62,12 @@ impl LogService for Api {
 
 impl Api {
     /// Where a container is, or was when it last ran.
-    fn placed(&self, actor: &Actor, owner: String, name: String) -> Result<Option<At>, Error> {
+    pub(crate) fn placed(
+        &self,
+        actor: &Actor,
+        owner: String,
+        name: String,
+    ) -> Result<Option<At>, Error> {
         let committed = self.committed();
         let container = containers::find(&committed.state, actor, &Selector { owner, name })?;
         let placement = container.placement.as_ref();
@@ -138,7 +143,9 @@ async fn follow(api: &Api, caller: &Arc<Caller>, relay: Relay, sender: mpsc::Sen
                 | Frame::EndOfInput
                 | Frame::Terminal(_)
                 | Frame::Position(_)
-                | Frame::Connected,
+                | Frame::Connected
+                | Frame::Entries(_)
+                | Frame::Digest(_),
             ) => continue,
             None => return refuse(&sender, caller, Some(broke())).await,
         };

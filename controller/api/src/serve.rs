@@ -9,14 +9,15 @@ use axum::{
 };
 use berth_proto::v1::{
     auth_service_server::AuthServiceServer, container_service_server::ContainerServiceServer,
-    exec_service_server::ExecServiceServer, forward_service_server::ForwardServiceServer,
-    log_service_server::LogServiceServer, node_service_server::NodeServiceServer,
+    exec_service_server::ExecServiceServer, file_service_server::FileServiceServer,
+    forward_service_server::ForwardServiceServer, log_service_server::LogServiceServer,
+    node_service_server::NodeServiceServer,
 };
 use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
 use tower::ServiceExt as _;
 
-use crate::{Api, guard, terminal_socket};
+use crate::{Api, files, guard, terminal_socket};
 
 /// A form with every field at its limit has some 40 KiB. The megabyte that somebody pastes into one field is still read, so
 /// that the answer names the field.
@@ -37,6 +38,7 @@ pub async fn router(api: Api, pages: Router) -> Router {
     };
     Router::new()
         .route(terminal_socket::PATH, axum::routing::get(terminal_socket::open))
+        .route(files::http::PATH, axum::routing::get(files::http::serve).put(files::http::serve))
         .with_state(api)
         .fallback(fallback)
 }
@@ -59,6 +61,7 @@ async fn services(api: Api) -> Router {
         name::<ContainerServiceServer<Api>>(),
         name::<NodeServiceServer<Api>>(),
         name::<ExecServiceServer<Api>>(),
+        name::<FileServiceServer<Api>>(),
         name::<ForwardServiceServer<Api>>(),
         name::<LogServiceServer<Api>>(),
     ];
@@ -80,6 +83,7 @@ async fn services(api: Api) -> Router {
             ContainerServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM),
         )
         .add_service(NodeServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
+        .add_service(FileServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
         .add_service(
             ForwardServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM),
         )

@@ -1,6 +1,8 @@
 //! The one place where an error becomes a gRPC status.
 
-use std::time::Duration;
+mod file;
+
+use std::{collections::HashMap, time::Duration};
 
 use berth_app::{
     error::{Error, Kind, Precondition, Quota},
@@ -52,12 +54,30 @@ pub fn of(language: Language, request_id: Uuid, error: &Error) -> Status {
             tracing::error!(request.id = %request_id, error = %chain(error), "a call failed");
             ErrorDetails::with_request_info(request_id.to_string(), "")
         }
-        Error::Unauthenticated | Error::SignInRefused | Error::PermissionDenied => {
-            ErrorDetails::new()
-        }
+        Error::Unauthenticated
+        | Error::SignInRefused
+        | Error::PermissionDenied
+        | Error::File { .. } => ErrorDetails::new(),
+    };
+    let metadata = match error {
+        Error::File { fault, subject } => HashMap::from([
+            ("fault".to_owned(), file::name(*fault).to_owned()),
+            ("path".to_owned(), shorten(subject)),
+        ]),
+        Error::InvalidArgument { .. }
+        | Error::NotFound { .. }
+        | Error::AlreadyExists { .. }
+        | Error::Unauthenticated
+        | Error::SignInRefused
+        | Error::TooManyAttempts { .. }
+        | Error::PermissionDenied
+        | Error::QuotaExceeded { .. }
+        | Error::FailedPrecondition(_)
+        | Error::Unavailable { .. }
+        | Error::Internal(_) => HashMap::new(),
     };
     let (code, reason) = code(error);
-    with_reason(code, reason, &message, details)
+    with_reason(code, reason, &message, details, metadata)
 }
 
 /// What happened and what to do, for a person.
@@ -77,6 +97,7 @@ fn code(error: &Error) -> (Code, ErrorReason) {
         Error::PermissionDenied => (Code::PermissionDenied, ErrorReason::PermissionDenied),
         Error::QuotaExceeded { .. } => (Code::ResourceExhausted, ErrorReason::QuotaExceeded),
         Error::FailedPrecondition(_) => (Code::FailedPrecondition, ErrorReason::FailedPrecondition),
+        Error::File { fault, .. } => (file::code(*fault), ErrorReason::File),
         Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::Unavailable),
         Error::Internal(_) => (Code::Internal, ErrorReason::Internal),
     }
@@ -85,14 +106,15 @@ fn code(error: &Error) -> (Code, ErrorReason) {
 /// There is no such call.
 pub fn unimplemented(language: Language) -> Status {
     let message = text::unimplemented(language);
-    with_reason(Code::Unimplemented, ErrorReason::Unimplemented, message, ErrorDetails::new())
+    let details = ErrorDetails::new();
+    with_reason(Code::Unimplemented, ErrorReason::Unimplemented, message, details, HashMap::new())
 }
 
 /// The caller's own deadline passed. It may be tried again, with more time.
 pub fn deadline_exceeded(language: Language) -> Status {
     let details = ErrorDetails::with_retry_info(Some(Duration::ZERO));
     let message = text::deadline_exceeded(language);
-    with_reason(Code::DeadlineExceeded, ErrorReason::Unavailable, message, details)
+    with_reason(Code::DeadlineExceeded, ErrorReason::Unavailable, message, details, HashMap::new())
 }
 
 fn with_reason(
@@ -100,9 +122,10 @@ fn with_reason(
     reason: ErrorReason,
     message: &str,
     mut details: ErrorDetails,
+    metadata: HashMap<String, String>,
 ) -> Status {
     let reason = reason.as_str_name().trim_start_matches("ERROR_REASON_");
-    details.set_error_info(reason, DOMAIN, std::collections::HashMap::new());
+    details.set_error_info(reason, DOMAIN, metadata);
     Status::with_error_details(code, message, details)
 }
 

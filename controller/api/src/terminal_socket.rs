@@ -14,7 +14,7 @@ use axum::{
     http::{HeaderMap, StatusCode, Uri},
     response::{IntoResponse as _, Response},
 };
-use berth_app::{authz, error::Error, sign_in};
+use berth_app::error::Error;
 use berth_proto::v1::{self, attach_request};
 use bytes::Bytes;
 use futures::{SinkExt as _, Stream, StreamExt as _, stream::SplitSink};
@@ -27,11 +27,10 @@ use tonic::Status;
 
 use crate::{
     Api,
-    caller::{Caller, Transport},
+    caller::Caller,
     exec::attach::{self, Typed},
     exec::check,
     guard, origin,
-    token::Token,
 };
 
 pub(crate) const PATH: &str = "/terminal";
@@ -58,18 +57,7 @@ pub(crate) async fn open(
     if !origin::is_same(&headers, &uri) {
         return (StatusCode::FORBIDDEN, "this page may not open a terminal\n").into_response();
     }
-    let actor = Token::find(&headers).and_then(|token| {
-        let sha256 = sign_in::hash(token.text());
-        authz::actor(&api.committed().state, &sha256, api.0.clock.now())
-    });
-    let peer = peer.map(|Extension(ConnectInfo(address))| address.ip().to_canonical());
-    let caller = Arc::new(Caller {
-        actor,
-        language: guard::language(&headers),
-        request_id: api.0.ids.next(),
-        peer: peer.unwrap_or(std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED)),
-        transport: Transport::Web,
-    });
+    let caller = Arc::new(guard::caller(&api, &headers, peer));
     upgrade
         .protocols([PROTOCOL])
         .max_message_size(MESSAGE_MAXIMUM)

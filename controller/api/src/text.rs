@@ -95,6 +95,7 @@ pub(crate) fn error(language: Language, error: &Error) -> String {
                 "ブレードのエージェントが古いため対応していません。管理者に更新を依頼してください。",
             ),
         },
+        Error::File { fault, subject } => words::file_fault(language, *fault, &shorten(subject)),
         Error::Unavailable { .. } => say(
             "The service cannot answer at present. Try again in a moment.",
             "現在応答できません。しばらくしてからもう一度お試しください。",
@@ -150,6 +151,7 @@ pub(crate) fn exec_end(language: Language, end: &End) -> String {
         EndReason::NoSuchTerminal
         | EndReason::ConnectionRefused
         | EndReason::TooMany
+        | EndReason::File(_)
         | EndReason::Failed
         | EndReason::Unsupported => say(
             "It is over, and the blade could not say how it ended.",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use berth_core::violation::Violation;
+use berth_core::{files::FileFault, violation::Violation};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -24,6 +24,9 @@ pub enum Error {
     QuotaExceeded { subject: Quota, limit: u64 },
     #[error("{0:?}")]
     FailedPrecondition(Precondition),
+    /// Of a file, or an entry of an archive.
+    #[error("{fault:?}: {subject}")]
+    File { fault: FileFault, subject: String },
     #[error("try again")]
     Unavailable { retry_after: Duration },
     #[error("internal error")]

@@ -2,10 +2,12 @@
 //!
 //! One file per kind of thing; each has both languages side by side, so that a sentence cannot be forgotten in one.
 
+mod file;
 mod placement;
 mod problem;
 mod reason;
 
+pub use file::file_fault;
 pub use placement::{explanation, rejection};
 pub use problem::problem;
 pub use reason::{Sentences, fault, reason};

@@ -74,6 +74,7 @@ pub fn problem(language: Language, problem: &Problem) -> String {
             "is not an absolute path: it begins with /",
             "絶対パスではありません(/で始めてください)",
         ),
+        Problem::PathUpwards => pick("must not have \"..\" in it", "パスに「..」は使えません"),
         Problem::AccountName => pick("is not an account's name", "アカウント名が正しくありません"),
     }
 }

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod auth;
 pub mod container;
+mod files;
 pub mod node;
 pub mod relay;
 

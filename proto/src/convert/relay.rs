@@ -6,10 +6,13 @@ use berth_core::relay::{
 };
 use bytes::Bytes;
 
-use super::agent::{Malformed, timestamp_from_wire, timestamp_to_wire};
+use super::{
+    agent::{Malformed, timestamp_from_wire, timestamp_to_wire},
+    files,
+};
 use crate::agent::v1 as wire;
 
-fn malformed(field: &'static str, problem: impl ToString) -> Malformed {
+pub(super) fn malformed(field: &'static str, problem: impl ToString) -> Malformed {
     Malformed { field, problem: problem.to_string() }
 }
 
@@ -36,6 +39,7 @@ pub fn operation_to_wire(operation: Operation) -> wire::Operation {
             after: logs.after.map(position_to_wire),
         }),
         OperationKind::Forward { port } => Kind::Forward(wire::Forward { port: port.into() }),
+        OperationKind::Files(files) => Kind::Files(files::operation_to_wire(files)),
         OperationKind::Run(run) => Kind::Run(wire::RunCommand {
             command: run.command,
             environment: run.environment,
@@ -75,6 +79,10 @@ pub fn operation_from_wire(operation: wire::Operation) -> Result<Option<Operatio
             let port = u16::try_from(port).ok().filter(|port| *port > 0);
             OperationKind::Forward { port: port.ok_or_else(|| malformed("port", "1 to 65535"))? }
         }
+        Kind::Files(files) => match files::operation_from_wire(files)? {
+            Some(files) => OperationKind::Files(files),
+            None => return Ok(None),
+        },
         Kind::Run(run) => OperationKind::Run(Run {
             command: run.command,
             environment: run.environment,
@@ -102,6 +110,8 @@ pub fn frame_to_wire(frame: Frame) -> wire::RelayFrame {
             Body::LogLines(wire::LogLines { lines: lines.into_iter().map(line_to_wire).collect() })
         }
         Frame::Connected => Body::Connected(true),
+        Frame::Entries(entries) => Body::Entries(files::entries_to_wire(entries)),
+        Frame::Digest(digest) => Body::Digest(Bytes::copy_from_slice(&digest.0)),
         Frame::End(end) => Body::End(end_to_wire(end)),
     };
     wire::RelayFrame { body: Some(body) }
@@ -121,6 +131,8 @@ pub fn frame_from_wire(frame: wire::RelayFrame) -> Result<Option<Frame>, Malform
             Some(Frame::Log(lines.lines.into_iter().map(line_from_wire).collect()))
         }
         Some(Body::Connected(_)) => Some(Frame::Connected),
+        Some(Body::Entries(entries)) => Some(Frame::Entries(files::entries_from_wire(entries))),
+        Some(Body::Digest(digest)) => Some(Frame::Digest(files::digest_from_wire(&digest)?)),
         Some(Body::End(end)) => Some(Frame::End(end_from_wire(end))),
         Some(Body::Opened(_) | Body::Attach(_)) | None => None,
     })
@@ -216,9 +228,28 @@ pub fn end_to_wire(end: End) -> wire::RelayEnd {
         EndReason::ConnectionRefused => wire::RelayEndReason::ConnectionRefused,
         EndReason::TooMany => wire::RelayEndReason::TooMany,
         EndReason::Failed => wire::RelayEndReason::Failed,
+        EndReason::File(_) => wire::RelayEndReason::File,
         EndReason::Unsupported => wire::RelayEndReason::Unsupported,
     };
-    wire::RelayEnd { reason: reason.into(), exit_code: end.exit_code, detail: end.detail }
+    let fault = match end.reason {
+        EndReason::File(fault) => files::fault_to_wire(fault),
+        EndReason::Exited
+        | EndReason::ContainerNotRunning
+        | EndReason::TimeLimit
+        | EndReason::CommandNotFound
+        | EndReason::NoSuchTerminal
+        | EndReason::ConnectionRefused
+        | EndReason::TooMany
+        | EndReason::Failed
+        | EndReason::Unsupported => wire::FileFault::Unspecified,
+    };
+    wire::RelayEnd {
+        reason: reason.into(),
+        exit_code: end.exit_code,
+        detail: end.detail,
+        file_fault: fault.into(),
+        subject: end.subject,
+    }
 }
 
 pub fn end_from_wire(end: wire::RelayEnd) -> End {
@@ -231,15 +262,22 @@ pub fn end_from_wire(end: wire::RelayEnd) -> End {
         wire::RelayEndReason::ConnectionRefused => EndReason::ConnectionRefused,
         wire::RelayEndReason::TooMany => EndReason::TooMany,
         wire::RelayEndReason::Unsupported => EndReason::Unsupported,
+        wire::RelayEndReason::File => {
+            files::fault_from_wire(end.file_fault()).map_or(EndReason::Failed, EndReason::File)
+        }
         // A newer agent may know more ways to fail.
         wire::RelayEndReason::Failed | wire::RelayEndReason::Unspecified => EndReason::Failed,
     };
-    End { reason, exit_code: end.exit_code, detail: end.detail }
+    End { reason, exit_code: end.exit_code, detail: end.detail, subject: end.subject }
 }
 
 #[cfg(test)]
 mod tests {
-    use berth_core::{clock::Timestamp, id::ContainerId};
+    use berth_core::{
+        clock::Timestamp,
+        files::{Blake3, FileFault, Refused},
+        id::ContainerId,
+    };
     use uuid::Uuid;
 
     use super::*;
@@ -286,7 +324,7 @@ mod tests {
             printed_bytes: 99,
             ended,
         };
-        let end = |reason| End { reason, exit_code: 3, detail: "why".into() };
+        let end = |reason| End { reason, exit_code: 3, detail: "why".into(), subject: "/a".into() };
         for frame in [
             Frame::Data(Bytes::from_static(b"\x00\xff")),
             Frame::ErrorData(Bytes::from_static(b"e")),
@@ -304,6 +342,8 @@ mod tests {
             }]),
             Frame::End(end(EndReason::Exited)),
             Frame::End(end(EndReason::TooMany)),
+            Frame::End(end(EndReason::File(FileFault::Refused(Refused::Setuid)))),
+            Frame::Digest(Blake3([7; 32])),
         ] {
             assert_eq!(frame_from_wire(frame_to_wire(frame.clone())).unwrap(), Some(frame));
         }

@@ -69,7 +69,9 @@ pub(crate) async fn begin(
             | Frame::Size(_)
             | Frame::EndOfInput
             | Frame::Log(_)
-            | Frame::Connected => {}
+            | Frame::Connected
+            | Frame::Entries(_)
+            | Frame::Digest(_) => {}
         }
     }
 }
@@ -155,7 +157,7 @@ impl Begun {
                         | Frame::EndOfInput
                         | Frame::Terminal(_)
                         | Frame::Log(_)
-                        | Frame::Connected,
+                        | Frame::Connected | Frame::Entries(_) | Frame::Digest(_),
                     ) => None,
                     // The blade's connection: the terminal lives on.
                     None => return refuse(&sender, &caller, &super::broke()).await,

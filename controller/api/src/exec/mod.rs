@@ -200,7 +200,9 @@ impl Api {
                 | Frame::EndOfInput
                 | Frame::Position(_)
                 | Frame::Log(_)
-                | Frame::Connected => {}
+                | Frame::Connected
+                | Frame::Entries(_)
+                | Frame::Digest(_) => {}
             }
         }
         Err(broke())
@@ -242,6 +244,7 @@ pub(crate) fn checked(end: End) -> Result<End, Error> {
             Err(Error::FailedPrecondition(Precondition::NothingListens))
         }
         EndReason::Unsupported => Err(Error::FailedPrecondition(Precondition::AgentTooOld)),
+        EndReason::File(fault) => Err(Error::File { fault, subject: end.subject }),
         EndReason::Failed => Err(Error::internal(Failed(end.detail))),
     }
 }
@@ -255,6 +258,7 @@ fn checked_run(end: End) -> Result<End, Error> {
         | EndReason::NoSuchTerminal
         | EndReason::ConnectionRefused
         | EndReason::TooMany
+        | EndReason::File(_)
         | EndReason::Failed
         | EndReason::Unsupported => checked(end),
     }
@@ -286,6 +290,7 @@ fn ended(caller: &Caller, end: &End) -> v1::TerminalEnded {
         EndReason::NoSuchTerminal
         | EndReason::ConnectionRefused
         | EndReason::TooMany
+        | EndReason::File(_)
         | EndReason::Failed
         | EndReason::Unsupported => v1::ExecEnd::Lost,
     };

@@ -85,7 +85,9 @@ impl Begun {
                     | Frame::Terminal(_)
                     | Frame::Position(_)
                     | Frame::Log(_)
-                    | Frame::Connected,
+                    | Frame::Connected
+                    | Frame::Entries(_)
+                    | Frame::Digest(_),
                 ) => continue,
                 None => {
                     drop(sender.send(Err(caller.status(&super::broke()))).await);

@@ -1,6 +1,12 @@
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
-use berth_core::violation::Problem;
+use berth_core::{
+    files::{FileFault, Refused},
+    violation::Problem,
+};
 
 use super::*;
 
@@ -21,6 +27,9 @@ fn every_error() -> Vec<Error> {
         Error::PermissionDenied,
         Error::QuotaExceeded { subject: Quota::ContainersPerPerson, limit: 5 },
         Error::Unavailable { retry_after: Duration::from_secs(1) },
+        Error::File { fault: FileFault::NotFound, subject: "/home/ann/notes".into() },
+        Error::File { fault: FileFault::NoSpace, subject: "/data".into() },
+        Error::File { fault: FileFault::Refused(Refused::Setuid), subject: "bin/su".into() },
         Error::internal("disk on fire"),
     ];
     errors.extend(
@@ -53,6 +62,9 @@ fn the_mapping() {
         let info = details.error_info().unwrap();
         assert_eq!(info.domain, DOMAIN);
         writeln!(page, "{:?} {}", english.code(), info.reason).unwrap();
+        for (key, value) in &BTreeMap::from_iter(&info.metadata) {
+            writeln!(page, "  {key} {value}").unwrap();
+        }
         writeln!(page, "  en {}", english.message()).unwrap();
         writeln!(page, "  ja {}", japanese.message()).unwrap();
         for violation in details.bad_request().into_iter().flat_map(|bad| &bad.field_violations) {

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use berth_app::ports::{Relay, RelayError, Relays};
 use berth_core::{
     clock::Timestamp,
+    files::{Blake3, Entry, EntryKind, FileFault, FilePath, FilesOperation, Refused},
     id::NodeId,
     relay::{
         End, EndReason, Follow, Frame, LogLine, LogPosition, LogStream, Logs, Moment, Operation,
@@ -66,6 +67,7 @@ async fn perform(
         OperationKind::Forward { port: 80 } => connected(typed, shown).await,
         OperationKind::Forward { .. } => shown.send(end(EndReason::ConnectionRefused, 0)).await,
         OperationKind::Logs(logs) => self::logs(logs, shown).await,
+        OperationKind::Files(operation) => files(operation, typed, shown).await,
     }
 }
 
@@ -147,4 +149,112 @@ async fn logs(logs: Logs, shown: mpsc::Sender<Frame>) -> Result<(), mpsc::error:
         Follow::No => shown.send(end(EndReason::Exited, 0)).await,
         Follow::Yes => Ok(()),
     }
+}
+
+/// One file, /hello; one folder, /full, of three entries, of which two are told; everything else is not there.
+async fn files(
+    operation: FilesOperation,
+    mut typed: mpsc::Receiver<Frame>,
+    shown: mpsc::Sender<Frame>,
+) -> Result<(), mpsc::error::SendError<Frame>> {
+    let path = |path: &FilePath| path.as_str().to_owned();
+    let absent = |at: String| Frame::End(End::file(FileFault::NotFound, at));
+    match operation {
+        FilesOperation::Stat { path } if path.as_str() == "/hello" => {
+            shown.send(Frame::Entries(vec![entry(EntryKind::File)])).await?;
+        }
+        FilesOperation::Stat { path } if path.as_str() == "/full" => {
+            shown.send(Frame::Entries(vec![entry(EntryKind::Directory)])).await?;
+        }
+        FilesOperation::List { path, .. } if path.as_str() == "/full" => {
+            shown.send(Frame::Entries(vec![entry(EntryKind::File), entry(EntryKind::Link)])).await?;
+            shown.send(Frame::Position(2)).await?;
+        }
+        FilesOperation::Read(read) if read.path.as_str() == "/hello" => {
+            shown.send(Frame::Entries(vec![entry(EntryKind::File)])).await?;
+            let from = usize::try_from(read.from).unwrap().min(HELLO.len());
+            let to = read.to.map_or(HELLO.len(), |to| usize::try_from(to).unwrap());
+            let data = Bytes::from_static(&HELLO[from..to.min(HELLO.len())]);
+            shown.send(Frame::Data(data)).await?;
+            shown.send(Frame::Digest(Blake3([7; 32]))).await?;
+        }
+        FilesOperation::Pack { path, .. } if path.as_str() == "/full" => {
+            shown.send(Frame::Data("packed".into())).await?;
+        }
+        FilesOperation::Write(write) if write.path.as_str() == "/full/disk" => {
+            return shown.send(Frame::End(End::file(FileFault::NoSpace, "/full/disk"))).await;
+        }
+        FilesOperation::Write(_) => return written(typed, shown).await,
+        FilesOperation::Unpack { .. } => {
+            let mut bytes = 0;
+            loop {
+                match typed.recv().await {
+                    Some(Frame::Data(data)) if data == "evil" => {
+                        let fault = FileFault::Refused(Refused::Setuid);
+                        return shown.send(Frame::End(End::file(fault, "bin/su"))).await;
+                    }
+                    Some(Frame::Data(data)) => bytes += data.len() as u64,
+                    Some(Frame::EndOfInput) => break,
+                    other => panic!("{other:?}"),
+                }
+            }
+            shown.send(Frame::Position(bytes)).await?;
+        }
+        FilesOperation::MakeDirectory { .. } | FilesOperation::Move { .. } => {
+            shown.send(Frame::Entries(vec![entry(EntryKind::Directory)])).await?;
+        }
+        FilesOperation::Discard { .. } | FilesOperation::Delete { .. } => {}
+        FilesOperation::Stat { path: at }
+        | FilesOperation::List { path: at, .. }
+        | FilesOperation::Pack { path: at, .. } => return shown.send(absent(path(&at))).await,
+        FilesOperation::Read(read) => return shown.send(absent(path(&read.path))).await,
+    }
+    shown.send(end(EndReason::Exited, 0)).await
+}
+
+pub(crate) const HELLO: &[u8] = b"hello, blade";
+
+fn entry(kind: EntryKind) -> Entry {
+    Entry {
+        name: "hello".into(),
+        name_is_exact: true,
+        kind,
+        size: HELLO.len() as u64,
+        modified: Moment(1_700_000_000_000_000_000),
+        mode: 0o644,
+        uid: 1000,
+        gid: 100,
+        target: String::new(),
+        version: "v1".into(),
+    }
+}
+
+/// Five bytes are there already.
+async fn written(
+    mut typed: mpsc::Receiver<Frame>,
+    shown: mpsc::Sender<Frame>,
+) -> Result<(), mpsc::error::SendError<Frame>> {
+    let mut position = 5;
+    shown.send(Frame::Position(position)).await?;
+    loop {
+        match typed.recv().await {
+            Some(Frame::Data(data)) => position += data.len() as u64,
+            Some(Frame::Digest(Blake3([7, ..]))) => {
+                let entry = Entry { size: position, ..entry(EntryKind::File) };
+                shown.send(Frame::Entries(vec![entry])).await?;
+                break;
+            }
+            Some(Frame::Digest(_)) => {
+                return shown.send(Frame::End(End::file(FileFault::WrongDigest, "/a"))).await;
+            }
+            Some(Frame::EndOfInput) => {
+                shown.send(Frame::Position(position)).await?;
+                break;
+            }
+            // Its caller has gone.
+            None => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    shown.send(end(EndReason::Exited, 0)).await
 }
