@@ -5,7 +5,7 @@ use std::{error::Error, fmt::Write as _, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "berth/v1/auth.proto",
     "berth/v1/container.proto",
     "berth/v1/errors.proto",
@@ -14,6 +14,7 @@ const FILES: [&str; 11] = [
     "berth/v1/forward.proto",
     "berth/v1/logs.proto",
     "berth/v1/node.proto",
+    "berth/v1/usage.proto",
     "berth/agent/v1/agent.proto",
     "berth/agent/v1/ledger.proto",
     "berth/agent/v1/relay.proto",

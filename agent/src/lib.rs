@@ -5,6 +5,7 @@
 pub mod backoff;
 pub mod config;
 pub mod connect;
+pub mod figures;
 pub mod holder;
 pub mod identity;
 pub mod inventory;

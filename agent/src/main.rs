@@ -12,6 +12,7 @@ use anyhow::Context as _;
 use berth_agent::{
     config::{self, Config},
     connect,
+    figures::Meter,
     holder::{self, Holders, serve},
     identity,
     inventory::Inspector,
@@ -175,6 +176,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     ));
     tokio::spawn(Arc::clone(&reconciler).drive());
 
+    let (measured, figures) = watch::channel(None);
+    tokio::spawn(Meter::new(docker.clone(), Arc::clone(&reconciler)).run(measured));
+
     let files = Files::new(docker.clone());
     let mut inspector = Inspector::new(config.offer.clone(), docker, Arc::clone(&reconciler));
     let (publish, inventory) = watch::channel(inspector.look().await);
@@ -192,6 +196,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let agent = Agent {
         reconciler,
         inventory,
+        figures,
         relays: Relays::new(Arc::new(operator), Arc::clone(&connect)),
         clock: Arc::clone(&clock),
         instance_id: uuid::Uuid::from_u128(rand::random()).to_string(),

@@ -14,7 +14,7 @@ use berth_core::{
 };
 use berth_proto::{
     agent::v1::{self as wire, agent_service_client::AgentServiceClient},
-    convert::agent as convert,
+    convert::{agent as convert, usage::report_to_wire},
 };
 use berth_reconcile::{
     ledger::Ledger,
@@ -30,6 +30,7 @@ use tonic::{Streaming, transport::Channel};
 
 use crate::{
     backoff::{Backoff, GOOD_LIFE},
+    figures::Latest,
     relay::{Connect, Relays},
 };
 
@@ -45,6 +46,8 @@ const GREETING: Duration = Duration::from_secs(10);
 pub struct Agent<R, L> {
     pub reconciler: Arc<Reconciler<R, L>>,
     pub inventory: watch::Receiver<Inventory>,
+    /// What is used, as it was last seen.
+    pub figures: Latest,
     pub clock: Arc<dyn Clock>,
     pub relays: Relays,
     /// Made at each start of the process.
@@ -187,14 +190,11 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
                     send(outbox, wire::agent_message::Body::Heartbeat(wire::Heartbeat { seq: heartbeat_seq })).await?;
                 }
                 _ = full_reports.tick() => full_due = true,
-                changed = self.inventory.changed() => {
-                    if changed.is_err() {
-                        // The task that looks has died; what was last seen stays true enough until the process ends.
-                        std::future::pending::<()>().await;
-                    }
+                () = news(&mut self.inventory) => {
                     let inventory = convert::inventory_to_wire(&self.inventory.borrow_and_update());
                     send(outbox, wire::agent_message::Body::Inventory(inventory)).await?;
                 }
+                () = news(&mut self.figures) => self.tell_figures(outbox),
                 message = inbound.message() => match message {
                     Ok(Some(message)) => {
                         told |= matches!(
@@ -212,6 +212,18 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
                     }
                 }
             }
+        }
+    }
+
+    /// Only where there is room: what is used must never hold up what is said for good, and the next look is newer.
+    fn tell_figures(&mut self, outbox: &mpsc::Sender<wire::AgentMessage>) {
+        let latest = self.figures.borrow_and_update().clone();
+        if let Some(report) = latest
+            && outbox.capacity() > OUTBOX / 2
+        {
+            let body = wire::agent_message::Body::Figures(report_to_wire(&report));
+            // A closed outbox is noticed by the next thing that is said for good.
+            drop(outbox.try_send(wire::AgentMessage { body: Some(body) }));
         }
     }
 
@@ -298,6 +310,14 @@ impl<R: Runtime, L: Ledger> Agent<R, L> {
             containers,
         };
         send(outbox, wire::agent_message::Body::Observed(observed)).await
+    }
+}
+
+/// Waits for something new. Where nobody looks any more (the task has died, or it is a simulation), what was last seen stays
+/// true enough until the process ends. Cancel-safe.
+async fn news<T>(latest: &mut watch::Receiver<T>) {
+    if latest.changed().await.is_err() {
+        std::future::pending::<()>().await;
     }
 }
 

@@ -144,6 +144,26 @@ impl House {
         }
     }
 
+    /// The most that they have ever held.
+    pub(crate) fn peak(&self) -> Result<(f64, f64)> {
+        match (&self.controller, &self.agent) {
+            (Some(controller), Some(agent)) => {
+                Ok((controller.held("VmHWM:")?, agent.held("VmHWM:")?))
+            }
+            _ => bail!("controller and agent do not run"),
+        }
+    }
+
+    /// Where nobody needs an agent.
+    pub(crate) fn controller_resident(&self) -> Result<f64> {
+        self.controller.as_ref().context("the controller does not run")?.resident()
+    }
+
+    pub(crate) fn controller_process(&self) -> Result<u32> {
+        let program = self.controller.as_ref().context("the controller does not run")?;
+        Ok(program.child.id())
+    }
+
     fn start(&self, name: &str, command: &str) -> Result<Program> {
         let log = self.file(&format!("{name}.log"));
         let out = File::options().create(true).append(true).open(&log)?;
@@ -205,11 +225,15 @@ struct Program {
 
 impl Program {
     fn resident(&self) -> Result<f64> {
+        self.held("VmRSS:")
+    }
+
+    fn held(&self, line: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))
             .with_context(|| format!("it has ended: see {}", self.log.display()))?;
         let kibibytes = status
             .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .find_map(|text| text.strip_prefix(line))
             .and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok())
             .context("the kernel tells what a process holds")?;
         Ok(kibibytes * 1024.0 / 1e6)

@@ -3,6 +3,8 @@
 mod burst;
 mod engine;
 mod figure;
+mod figures;
+mod files;
 mod house;
 mod launch;
 mod person;
@@ -62,6 +64,36 @@ enum Bench {
         #[arg(long, default_value_t = 2000)]
         rounds: usize,
     },
+    /// Half a gigabyte to a container and back
+    Files {
+        /// For everything that is written; made anew
+        #[arg(long)]
+        folder: PathBuf,
+        /// Where berth-controller, berth-agent and berth are
+        #[arg(long)]
+        programs: PathBuf,
+        /// Any image whose program runs on
+        #[arg(long)]
+        image: String,
+        #[arg(long, default_value = "/var/run/docker.sock")]
+        socket: PathBuf,
+        /// Pairs of each direction
+        #[arg(long, default_value_t = 7)]
+        rounds: usize,
+    },
+    /// The controller's CPU while it hears what everybody uses
+    Figures {
+        /// For everything that is written; made anew
+        #[arg(long)]
+        folder: PathBuf,
+        /// Where berth-controller is
+        #[arg(long)]
+        programs: PathBuf,
+        #[arg(long, default_value_t = 20)]
+        nodes: usize,
+        #[arg(long, default_value_t = 1000)]
+        containers: usize,
+    },
     /// The time until somebody who comes for the first time can sign in
     Web {
         /// For everything that is written; made anew
@@ -111,6 +143,14 @@ async fn measure(bench: Bench) -> Result<Vec<figure::Figure>> {
         Bench::Terminal { folder, programs, image, socket, rounds } => {
             let options = terminal::Options { folder, programs, socket, image, rounds };
             Box::pin(terminal::run(&options)).await
+        }
+        Bench::Files { folder, programs, image, socket, rounds } => {
+            let options = files::Options { folder, programs, socket, image, rounds };
+            Box::pin(files::run(&options)).await
+        }
+        Bench::Figures { folder, programs, nodes, containers } => {
+            let options = figures::Options { folder, programs, nodes, containers };
+            Box::pin(figures::run(&options)).await
         }
         Bench::Web { folder, programs, rounds } => {
             Box::pin(web::run(&web::Options { folder, programs, rounds })).await

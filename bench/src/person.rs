@@ -45,7 +45,7 @@ pub(crate) async fn connect(url: &str, authority: &Path) -> Result<Channel> {
     endpoint.connect().await.context("the controller does not answer")
 }
 
-async fn sign_in(channel: &Channel, account: &str, password: &str) -> Result<Bearer> {
+pub(crate) async fn sign_in(channel: &Channel, account: &str, password: &str) -> Result<Bearer> {
     let request = SignInRequest {
         account: account.to_owned(),
         password: password.to_owned(),

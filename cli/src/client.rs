@@ -5,8 +5,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use berth_proto::v1::{
     auth_service_client::AuthServiceClient, container_service_client::ContainerServiceClient,
-    exec_service_client::ExecServiceClient, forward_service_client::ForwardServiceClient,
-    log_service_client::LogServiceClient, node_service_client::NodeServiceClient,
+    exec_service_client::ExecServiceClient, file_service_client::FileServiceClient,
+    forward_service_client::ForwardServiceClient, log_service_client::LogServiceClient,
+    node_service_client::NodeServiceClient, usage_service_client::UsageServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -92,12 +93,20 @@ impl Client {
         ExecServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
     }
 
+    pub(crate) fn files(&self) -> FileServiceClient<As> {
+        FileServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
+    }
+
     pub(crate) fn forward(&self) -> ForwardServiceClient<As> {
         ForwardServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
     }
 
     pub(crate) fn logs(&self) -> LogServiceClient<As> {
         LogServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
+    }
+
+    pub(crate) fn usage(&self) -> UsageServiceClient<As> {
+        UsageServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
     }
 
     pub(crate) fn nodes(&self) -> NodeServiceClient<As> {

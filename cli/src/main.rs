@@ -9,6 +9,7 @@ mod output;
 mod settings;
 mod ssh;
 mod text;
+mod transfer;
 mod trust;
 
 use std::{io::Write as _, process::ExitCode};
@@ -48,17 +49,21 @@ enum Command {
     /// Borrows a container and waits until it runs
     Run(commands::run::Run),
     /// Starts a stopped container
-    Start(commands::acts::Act),
+    Start(commands::acts::Change),
     /// Stops a container; its files stay
-    Stop(commands::acts::Act),
+    Stop(commands::acts::Change),
     /// Starts a container anew
-    Restart(commands::acts::Act),
+    Restart(commands::acts::Change),
     /// Deletes a container with everything in it
     Rm(commands::acts::Rm),
     /// Runs a command in a container
     Exec(commands::exec::Exec),
+    /// Shows what containers use, for as long as one looks
+    Top(commands::top::Top),
     /// Shows what a container's program printed, also after its end
     Logs(commands::logs::Logs),
+    /// Copies files and folders to a container or from it
+    Cp(commands::cp::Cp),
     /// Shows a container's terminal here; Ctrl-P Ctrl-Q leaves it to itself
     Attach(commands::attach::Attach),
     /// Brings ports of a container to this machine, published or not
@@ -155,7 +160,9 @@ fn run(command: Command) -> Result<()> {
             Command::Restart(act) => act.restart().await,
             Command::Rm(rm) => rm.run().await,
             Command::Exec(exec) => exec.run().await,
+            Command::Top(top) => top.run().await,
             Command::Logs(logs) => logs.run().await,
+            Command::Cp(cp) => cp.run().await,
             Command::Attach(attach) => attach.run().await,
             Command::PortForward(forward) => forward.run().await,
             Command::SshConfig(commands::ssh::Config) => commands::ssh::Config::run(),

@@ -68,7 +68,7 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 }
 
 /// Columns of a terminal: kana, kanji and full-width forms take two.
-fn cells(text: &str) -> usize {
+pub(crate) fn cells(text: &str) -> usize {
     let wide = |c: char| {
         matches!(c, '\u{1100}'..='\u{115f}' | '\u{2e80}'..='\u{a4cf}' | '\u{ac00}'..='\u{d7a3}'
             | '\u{f900}'..='\u{faff}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff00}'..='\u{ff60}' | '\u{1f300}'..='\u{1faff}')

@@ -20,6 +20,46 @@ fn pick<T>(english: T, japanese: T) -> T {
     }
 }
 
+pub(crate) fn copies_nowhere() -> &'static str {
+    pick(
+        "one side of a copy is a container, written NAME:PATH, and the other one this machine",
+        "コピーの一方はコンテナ(名前:パス)、もう一方はこのマシンのパスにしてください",
+    )
+}
+
+pub(crate) fn not_there(path: &str) -> String {
+    pick(format!("{path} is not there"), format!("{path}が見つかりません"))
+}
+
+pub(crate) fn is_a_folder(path: &str) -> String {
+    pick(format!("{path} is a folder"), format!("{path}はフォルダーです"))
+}
+
+pub(crate) fn is_no_folder(path: &str) -> String {
+    pick(format!("{path} is no folder"), format!("{path}はフォルダーではありません"))
+}
+
+pub(crate) fn no_name(path: &str) -> String {
+    pick(
+        format!("{path} has no name that a container could take"),
+        format!("{path}の名前はコンテナで使えません"),
+    )
+}
+
+pub(crate) fn skipped(path: &str) -> String {
+    pick(
+        format!("left out: {path} is neither a file nor a folder, or a link that leads out"),
+        format!("{path}は対象外のため除外しました(ファイル・フォルダー以外、または外を指すリンク)"),
+    )
+}
+
+pub(crate) fn wrong_digest(path: &str) -> String {
+    pick(
+        format!("{path} has not arrived as it was sent: the checksums differ"),
+        format!("{path}のチェックサムが一致しません"),
+    )
+}
+
 pub(crate) fn phase(phase: Phase) -> &'static str {
     match phase {
         Phase::Unspecified => "?",
@@ -145,6 +185,27 @@ pub(crate) fn none_yet() -> &'static str {
     pick(
         "No containers. `berth run IMAGE` borrows one.",
         "コンテナはありません。berth run IMAGE で借りられます。",
+    )
+}
+
+pub(crate) fn top_containers() -> [&'static str; 7] {
+    pick(
+        ["NAME", "CPU", "MEMORY", "NET IN OUT", "DISK READ WRITE", "GPU", "PIDS"],
+        ["名前", "CPU", "メモリ", "受信 送信", "読込 書込", "GPU", "プロセス"],
+    )
+}
+
+pub(crate) fn top_nodes() -> [&'static str; 7] {
+    pick(
+        ["BLADE", "CPU", "MEMORY", "NET IN OUT", "DISK READ WRITE", "GPU", "STORAGE"],
+        ["ブレード", "CPU", "メモリ", "受信 送信", "読込 書込", "GPU", "ストレージ"],
+    )
+}
+
+pub(crate) fn nothing_is_used() -> &'static str {
+    pick(
+        "No figures: no container runs, or its blade has not said anything yet.",
+        "表示できる数値はありません。実行中のコンテナがないか、ブレードからまだ届いていません。",
     )
 }
 

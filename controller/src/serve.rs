@@ -19,8 +19,9 @@ use axum_server::{
 use berth_api::{Api, Join, Parts, Site};
 use berth_app::{
     background,
+    figures::{self, Figures},
     local_directory::LocalDirectory,
-    ports::{Directory, LocalAccounts, Records, Store, StoreError},
+    ports::{Directory, History, LocalAccounts, Records, Store, StoreError},
     sign_in::SignIn,
     state::State,
     writer::{self, Handle, Writer},
@@ -33,7 +34,7 @@ use berth_session::{AgentServer, Registry, Rendezvous, Timing};
 use berth_store::SqlStore;
 use hyper_util::rt::TokioTimer;
 use tokio::{sync::watch, task::JoinSet, time::timeout};
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 
 use crate::{
     SystemClock, SystemIds,
@@ -50,6 +51,8 @@ const SLOW: Duration = Duration::from_secs(10);
 const KEEPALIVE: Duration = Duration::from_secs(20);
 /// A program that watches for a whole class does so over one connection.
 const STREAMS: u32 = 1000;
+/// A piece of a file, with what is around it.
+const FRAME: u32 = 80 << 10;
 /// No header of ours, and no cookie of a browser that knows only us, comes near.
 const HEADERS_MAXIMUM: u32 = 32 << 10;
 
@@ -113,7 +116,9 @@ pub async fn start(config: Config) -> Result<Running> {
     let mut background = JoinSet::new();
     essential.spawn(write(writer));
     let relays = Rendezvous::new(registry.clone());
-    let house = House { config, clock, ids, ca, handle, directory, relays };
+    let figures = Figures::default();
+    let history: Arc<dyn History> = Arc::new(store.clone());
+    let house = House { config, clock, ids, ca, handle, directory, relays, figures, history };
     house.serve_api(&mut essential, &mut background, api, server.clone(), stopped.clone()).await?;
     house.serve_agents(&mut essential, agents, registry.clone(), stopped)?;
     house.background(&mut background, registry.clone());
@@ -162,6 +167,8 @@ struct House {
     handle: Handle,
     directory: Arc<dyn Directory>,
     relays: Rendezvous,
+    figures: Figures,
+    history: Arc<dyn History>,
 }
 
 impl House {
@@ -206,6 +213,7 @@ impl House {
             .keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(SLOW)
             .max_concurrent_streams(STREAMS)
+            .max_frame_size(FRAME)
             .max_header_list_size(HEADERS_MAXIMUM);
         let service = router.into_make_service_with_connect_info::<SocketAddr>();
         essential.spawn(async move {
@@ -225,6 +233,8 @@ impl House {
         Api::new(Parts {
             writer: self.handle.clone(),
             relays: Arc::new(self.relays.clone()),
+            figures: self.figures.clone(),
+            history: Arc::clone(&self.history),
             sign_in,
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
@@ -274,8 +284,12 @@ impl House {
             }),
             clock: Arc::clone(&self.clock),
             ids: Arc::clone(&self.ids),
+            figures: self.figures.clone(),
         };
         let incoming = TcpListenerStream::new(tokio::net::TcpListener::from_std(listener)?);
+        // A key that is typed waits for no other. What cannot be set is a connection that is gone already.
+        let incoming =
+            incoming.map(|accepted| accepted.inspect(|stream| drop(stream.set_nodelay(true))));
         let clock = Arc::clone(&self.clock);
         essential.spawn(async move {
             let stop = async move {
@@ -306,6 +320,7 @@ impl House {
         let timing = self.timing();
         tasks.spawn(registry.watch_liveness(self.handle.clone(), timing));
         let rules = self.config.rules();
+        tasks.spawn(figures::keep(self.figures, self.history, Arc::clone(&self.clock)));
         tasks.spawn(background::lease_expiry(self.handle.clone(), rules, self.clock));
         tasks.spawn(background::sweep(self.handle, self.directory));
     }

@@ -170,6 +170,12 @@ pub enum FilesOperation {
     MakeDirectory {
         path: FilePath,
     },
+    /// Of a file or a folder that is there. The mode is rwxr-xr-x at most.
+    SetAttributes {
+        path: FilePath,
+        mode: Option<u32>,
+        modified: Option<Moment>,
+    },
     Move {
         from: FilePath,
         to: FilePath,
@@ -201,8 +207,8 @@ pub enum Archive {
 pub struct Write {
     pub path: FilePath,
     pub upload: UploadId,
-    /// Of the whole file.
-    pub size: u64,
+    /// Of the whole file, where it is known from the start.
+    pub size: Option<u64>,
     /// Of the permissions, rwxr-xr-x at most. Without it that of the file that is replaced, or 0644.
     pub mode: Option<u32>,
     pub modified: Option<Moment>,

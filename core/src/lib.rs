@@ -11,6 +11,7 @@ pub mod desired;
 pub mod environment;
 pub mod explanation;
 pub mod fault;
+pub mod figures;
 pub mod files;
 pub mod guest_port;
 pub mod id;

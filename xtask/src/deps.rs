@@ -34,6 +34,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("berth-docker", &["berth-core", "berth-reconcile"]),
     ("berth-files", &["berth-core"]),
     ("berth-inventory", &["berth-core"]),
+    ("berth-metrics", &["berth-core"]),
     (
         "berth-agent",
         &[
@@ -43,6 +44,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "berth-docker",
             "berth-files",
             "berth-inventory",
+            "berth-metrics",
         ],
     ),
     ("berth-assets", &[]),
@@ -64,7 +66,17 @@ const EDGES: &[(&str, &[&str])] = &[
         ],
     ),
     ("berth-e2e", &["berth-core", "berth-proto"]),
-    ("berth-bench", &["berth-docker", "berth-e2e", "berth-proto", "berth-reconcile"]),
+    (
+        "berth-bench",
+        &[
+            "berth-core",
+            "berth-proto",
+            "berth-agent",
+            "berth-docker",
+            "berth-e2e",
+            "berth-reconcile",
+        ],
+    ),
     ("xtask", &[]),
 ];
 
@@ -74,6 +86,7 @@ const TEST_EDGES: &[(&str, &[&str])] = &[
     ("berth-api", &["berth-store", "berth-session"]),
     ("berth-session", &["berth-store"]),
     ("berth-controller", &["berth-proto"]),
+    ("berth-docker", &["berth-metrics"]),
     ("berth-agent", &["berth-app", "berth-store", "berth-session"]),
 ];
 

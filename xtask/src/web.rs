@@ -1,6 +1,7 @@
 //! The console, from source to the files that `berth-assets` embeds: cargo, wasm-bindgen as a library, names that carry a
 //! hash of the content, compressed variants. No tool is downloaded for it.
 
+mod bind;
 mod vendor;
 
 use std::{
@@ -15,7 +16,8 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use flate2::{Compression, write::GzEncoder};
 use sha2::{Digest as _, Sha256};
-use wasm_bindgen_cli_support::Bindgen;
+
+use self::bind::Bound;
 
 const TARGET: &str = "wasm32-unknown-unknown";
 const INDEX: &str = "index.html";
@@ -67,7 +69,7 @@ pub(crate) fn build(release: bool) -> Result<()> {
     }
     // A build that is cut off half-way is not taken for this one.
     remove_if_there(&stamp)?;
-    let files = lay_out(bind(&wasm)?, &web)?;
+    let files = lay_out(bind::bind(&wasm, &target.join("split"))?, &web)?;
     write_dist(&dist, files, kind)?;
     fs::write(&stamp, inputs).with_context(|| format!("cannot write {}", stamp.display()))
 }
@@ -104,7 +106,11 @@ fn compile(root: &Path, target: &Path, kind: Kind) -> Result<()> {
             kind.profile(),
         ])
         // Leptos then writes each kind of view once and not once for every place: a tenth less to send, and to compile.
-        .args(["--config", r#"build.rustflags=["--cfg", "erase_components"]"#])
+        // What calls what must still be known when the program is taken apart.
+        .args([
+            "--config",
+            r#"build.rustflags=["--cfg", "erase_components", "-Clink-args=--emit-relocs"]"#,
+        ])
         .arg("--target-dir")
         .arg(target)
         .current_dir(root);
@@ -120,43 +126,6 @@ fn compile(root: &Path, target: &Path, kind: Kind) -> Result<()> {
         bail!("the console does not compile");
     }
     Ok(())
-}
-
-/// What wasm-bindgen makes of the program.
-struct Bound {
-    script: String,
-    wasm: Vec<u8>,
-}
-
-fn bind(wasm: &Path) -> Result<Bound> {
-    let mut bindgen = Bindgen::new();
-    let mut output = bindgen
-        .input_path(wasm)
-        .web(true)?
-        .typescript(false)
-        .remove_name_section(true)
-        .remove_producers_section(true)
-        .generate_output()
-        .context("wasm-bindgen refused the console")?;
-    ensure!(
-        output.snippets().values().all(Vec::is_empty) && output.local_modules().is_empty(),
-        "the console must not bring scripts beside the one of wasm-bindgen: they would need names of their own"
-    );
-    let script = without_comments(output.js());
-    Ok(Bound { script, wasm: output.wasm_mut().emit_wasm() })
-}
-
-/// Without indentation and the lines that are comment: a tenth less to send. wasm-bindgen writes no text over several lines.
-fn without_comments(script: &str) -> String {
-    let mut all = String::with_capacity(script.len());
-    for line in script.lines().map(str::trim) {
-        let comment = ["//", "/**", "* ", "*/"].iter().any(|begin| line.starts_with(begin));
-        if !line.is_empty() && !comment {
-            all.push_str(line);
-            all.push('\n');
-        }
-    }
-    all
 }
 
 /// Every file under its final name.
@@ -178,6 +147,7 @@ fn lay_out(bound: Bound, web: &Path) -> Result<BTreeMap<String, Vec<u8>>> {
     let so_far = add("berth.wasm", bound.wasm);
     let names = add("boot.js", fill_in(&statics.join("boot.js"), &so_far)?);
     files.insert(INDEX.to_owned(), fill_in(&statics.join(INDEX), &names)?);
+    files.extend(bound.parts);
     Ok(files)
 }
 
@@ -254,10 +224,11 @@ fn gzip(content: &[u8]) -> Result<Vec<u8>> {
 fn fingerprint(wasm: &Path, web: &Path, kind: Kind) -> Result<String> {
     let mut digest = Sha256::new();
     digest.update(kind.profile());
-    // This file decides as well.
+    // What is done with it decides as well.
     digest.update(include_bytes!("web.rs"));
-    let mut paths = vec![wasm.to_owned()];
+    digest.update(include_bytes!("web/bind.rs"));
     digest.update(include_bytes!("web/vendor.rs"));
+    let mut paths = vec![wasm.to_owned()];
     for folder in ["static", "styles", "lazy", "vendor/xterm"] {
         paths.extend(sorted(&web.join(folder))?);
     }

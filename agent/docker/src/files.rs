@@ -9,6 +9,7 @@ use std::{fs::File, io, os::fd::OwnedFd, path::PathBuf, time::Duration};
 use berth_reconcile::runtime::EngineId;
 use bollard::{models::ContainerInspectResponse, query_parameters::InspectContainerOptions};
 use rustix::fs::{CWD, Mode, OFlags, openat};
+use tokio::time::{Instant, sleep};
 
 pub(crate) use self::held::Held;
 pub use self::held::Lease;
@@ -16,6 +17,9 @@ use crate::{Docker, engine::quick};
 
 /// How long a start waits for those who are in a stopped container's files. They are told at once.
 const LET_GO: Duration = Duration::from_secs(10);
+/// A start or a stop takes less than a second of the engine's time.
+const SETTLE: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
@@ -47,7 +51,7 @@ pub enum PlaceError {
     NoSuchContainer,
     #[error("the engine keeps its files in a way that this program does not know: {0}")]
     UnknownDriver(String),
-    #[error("it is being started")]
+    #[error("it is being started or stopped")]
     Starting,
     #[error("the engine does not answer")]
     Engine(#[source] berth_reconcile::runtime::Error),
@@ -56,12 +60,27 @@ pub enum PlaceError {
 }
 
 impl Docker {
+    /// Waits a little for one that is just being started or stopped.
     pub async fn place(&self, id: &EngineId, access: Access) -> Result<Place, PlaceError> {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            match self.try_place(id, access).await {
+                Err(PlaceError::Starting) if Instant::now() < deadline => sleep(LOOK).await,
+                result => return result,
+            }
+        }
+    }
+
+    async fn try_place(&self, id: &EngineId, access: Access) -> Result<Place, PlaceError> {
         let before = self.look(id).await?;
         let Some(init) = init(&before) else {
             return self.stopped(id, access).await;
         };
-        let place = running(init)?;
+        let place = running(init).map_err(|error| match error.kind() {
+            // It has ended since it was looked at.
+            io::ErrorKind::NotFound => PlaceError::Starting,
+            _ => PlaceError::Io(error),
+        })?;
         // Held first and looked at again afterwards: by then the number of a process may be another's.
         match self::init(&self.look(id).await?) {
             Some(now) if now == init => Ok(place),
@@ -115,7 +134,10 @@ fn running(init: i64) -> io::Result<Place> {
     let root = openat(CWD, format!("/proc/{init}/root"), flags, Mode::empty())?;
     let status = procfs::process::Process::new(i32::try_from(init).map_err(io::Error::other)?)
         .and_then(|process| process.status())
-        .map_err(io::Error::other)?;
+        .map_err(|error| match error {
+            procfs::ProcError::NotFound(_) => io::ErrorKind::NotFound.into(),
+            error => io::Error::other(error),
+        })?;
     Ok(Place { root, user: User::Ids { uid: status.euid, gid: status.egid }, lease: None })
 }
 

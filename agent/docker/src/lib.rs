@@ -15,6 +15,7 @@ mod fault;
 pub mod files;
 mod firewall;
 mod foreign;
+mod init;
 pub mod logs;
 pub mod names;
 mod network;

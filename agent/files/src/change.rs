@@ -2,14 +2,21 @@
 
 use std::os::fd::AsFd;
 
-use berth_core::files::{FileFault, FilePath, Replace};
+use berth_core::{
+    files::{FileFault, FilePath, Replace},
+    relay::Moment,
+};
+use pathrs::flags::OpenFlags;
 use rustix::{
-    fs::{AtFlags, Gid, Mode, RenameFlags, Uid, chownat, mkdirat, renameat, renameat_with, statat},
+    fs::{
+        AtFlags, FileType, Gid, Mode, RenameFlags, Uid, chownat, fchmod, mkdirat, renameat,
+        renameat_with, statat,
+    },
     io::Errno,
     path::Arg,
 };
 
-use crate::{Error, Owner, Result, Tree, error::about};
+use crate::{Error, Owner, Result, Tree, error::about, write::set_modified};
 
 const DIRECTORY_MODE: u32 = 0o755;
 
@@ -32,6 +39,29 @@ impl Tree {
             }
         }
         self.directory(path).map(drop)
+    }
+
+    /// Of a file or a folder, and of what a link leads to.
+    pub fn set_attributes(
+        &self,
+        path: &FilePath,
+        mode: Option<u32>,
+        modified: Option<Moment>,
+    ) -> Result<()> {
+        let handle = self.resolve(path)?;
+        let stat = rustix::fs::fstat(&handle).map_err(about(path))?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if !matches!(kind, FileType::RegularFile | FileType::Directory) {
+            return Err(Error::fault(FileFault::NotAFile, path));
+        }
+        let file = handle.reopen(OpenFlags::O_RDONLY).map_err(|error| Error::path(path, &error))?;
+        if let Some(mode) = mode {
+            fchmod(&file, Mode::from_raw_mode(mode & DIRECTORY_MODE)).map_err(about(path))?;
+        }
+        if let Some(modified) = modified {
+            set_modified(&file, modified).map_err(about(path))?;
+        }
+        Ok(())
     }
 
     pub fn rename(&self, from: &FilePath, to: &FilePath, replace: Replace) -> Result<()> {

@@ -43,7 +43,7 @@ pub struct Writer {
     directory: File,
     part: File,
     hidden: String,
-    size: u64,
+    size: Option<u64>,
     look: Look,
     modified: Option<berth_core::relay::Moment>,
     replace: Replace,
@@ -75,7 +75,7 @@ impl Tree {
         let part = open_part(path, &directory, &hidden)?;
         let progress = resume(path, &part, write.size, progress)?;
         let free = tree::free(&part).map_err(about(path))?;
-        if free < write.size - progress.at {
+        if write.size.is_some_and(|size| free < size - progress.at) {
             if progress.at == 0 {
                 unlinkat(&directory, &hidden, AtFlags::empty()).map_err(about(path))?;
             }
@@ -111,7 +111,7 @@ impl Writer {
     }
 
     pub fn write(&mut self, data: &[u8]) -> Result<()> {
-        if data.len() as u64 > self.size - self.progress.at {
+        if self.size.is_some_and(|size| data.len() as u64 > size - self.progress.at) {
             return self.give_up(Error::fault(FileFault::WrongSize, &self.path));
         }
         if let Err(error) = self.part.write_all(data) {
@@ -133,7 +133,7 @@ impl Writer {
     /// Puts it in its place, if its bytes are those that were meant.
     pub fn finish(self, digest: Blake3) -> Result<Entry> {
         let path = self.path.clone();
-        if self.progress.at != self.size {
+        if self.size.is_some_and(|size| self.progress.at != size) {
             return self.give_up(Error::fault(FileFault::WrongSize, path));
         }
         // The comparison takes the same time for every digest; it need not, but does no harm.
@@ -224,11 +224,16 @@ fn open_part(path: &FilePath, directory: &File, hidden: &str) -> Result<File> {
     }
 }
 
-fn resume(path: &FilePath, part: &File, size: u64, progress: Option<Progress>) -> Result<Progress> {
+fn resume(
+    path: &FilePath,
+    part: &File,
+    size: Option<u64>,
+    progress: Option<Progress>,
+) -> Result<Progress> {
     let there = u64::try_from(fstat(part).map_err(about(path))?.st_size).unwrap_or(u64::MAX);
     let fail = |error| Error::io(path, error);
     let mut file = part;
-    if there > size {
+    if size.is_some_and(|size| there > size) {
         // Of another content: from the beginning.
         ftruncate(part, 0).map_err(about(path))?;
         return Ok(Progress { at: 0, hasher: blake3::Hasher::new() });

@@ -73,7 +73,7 @@ impl GpuSource for Nvml {
 }
 
 /// The development package alone has the name without a version.
-fn load() -> Result<nvml_wrapper::Nvml, NvmlError> {
+pub(crate) fn load() -> Result<nvml_wrapper::Nvml, NvmlError> {
     let versioned = nvml_wrapper::Nvml::builder().lib_path("libnvidia-ml.so.1".as_ref()).init();
     match versioned {
         Err(NvmlError::LibloadingError(_)) => nvml_wrapper::Nvml::init(),

@@ -2,6 +2,7 @@
 //! and the control groups (either version); nothing is ever changed.
 
 mod gpu;
+mod gpu_use;
 mod guest;
 mod logged_in;
 mod machine;
@@ -15,6 +16,7 @@ use berth_core::{container::RuntimeKind, fault::Fault, node::Inventory, resource
 
 pub use self::{
     gpu::{GpuError, GpuReading, GpuSource, Nvml},
+    gpu_use::{GpuMeter, NvmlMeter},
     offer::{Offer, offer},
     options::Options,
 };

@@ -4,6 +4,7 @@
 //! The engine is the database of what exists, the ledger is the database of what should; nothing else is kept. Any
 //! process may die between any two instructions: the next one lists, compares and goes on.
 
+pub mod at_work;
 mod drive;
 mod execute;
 #[cfg(feature = "fake")]

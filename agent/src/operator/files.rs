@@ -116,6 +116,7 @@ fn access(operation: &FilesOperation) -> Access {
         | FilesOperation::Discard { .. }
         | FilesOperation::Unpack { .. }
         | FilesOperation::MakeDirectory { .. }
+        | FilesOperation::SetAttributes { .. }
         | FilesOperation::Move { .. }
         | FilesOperation::Delete { .. } => Access::Write,
     }
@@ -129,6 +130,7 @@ fn path(operation: &FilesOperation) -> &FilePath {
         | FilesOperation::Discard { path, .. }
         | FilesOperation::Unpack { path, .. }
         | FilesOperation::MakeDirectory { path }
+        | FilesOperation::SetAttributes { path, .. }
         | FilesOperation::Delete { path }
         | FilesOperation::Move { from: path, .. } => path,
         FilesOperation::Read(read) => &read.path,

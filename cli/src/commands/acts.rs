@@ -4,6 +4,7 @@ use anyhow::{Result, bail};
 use berth_proto::v1;
 use clap::Args;
 
+use super::wait::{Containers, Goal, wait};
 use crate::{
     client::Client,
     output::{ask, is_yes, printable, say},
@@ -20,6 +21,15 @@ pub(crate) struct Act {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Change {
+    #[command(flatten)]
+    act: Act,
+    /// Returns at once
+    #[arg(short, long)]
+    detach: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Rm {
     #[command(flatten)]
     act: Act,
@@ -28,24 +38,40 @@ pub(crate) struct Rm {
     yes: bool,
 }
 
-impl Act {
+impl Change {
     pub(crate) async fn start(self) -> Result<()> {
-        let Act { name, owner } = self;
+        let Act { name, owner } = self.act;
+        let mut client = Client::signed_in()?.containers();
         let request = v1::StartContainerRequest { name, owner, with_shell: false };
-        tell(&Client::signed_in()?.containers().start_container(request).await?.into_inner())
+        let container = client.start_container(request).await?.into_inner();
+        settle(client, container, Goal::Running, self.detach).await
     }
 
     pub(crate) async fn stop(self) -> Result<()> {
-        let Act { name, owner } = self;
+        let Act { name, owner } = self.act;
+        let mut client = Client::signed_in()?.containers();
         let request = v1::StopContainerRequest { name, owner };
-        tell(&Client::signed_in()?.containers().stop_container(request).await?.into_inner())
+        let container = client.stop_container(request).await?.into_inner();
+        settle(client, container, Goal::Stopped, self.detach).await
     }
 
     pub(crate) async fn restart(self) -> Result<()> {
-        let Act { name, owner } = self;
+        let Act { name, owner } = self.act;
+        let mut client = Client::signed_in()?.containers();
         let request = v1::RestartContainerRequest { name, owner };
-        tell(&Client::signed_in()?.containers().restart_container(request).await?.into_inner())
+        let container = client.restart_container(request).await?.into_inner();
+        settle(client, container, Goal::Running, self.detach).await
     }
+}
+
+async fn settle(
+    mut client: Containers,
+    container: v1::Container,
+    goal: Goal,
+    detach: bool,
+) -> Result<()> {
+    let container = if detach { container } else { wait(&mut client, container, goal).await? };
+    tell(&container)
 }
 
 impl Rm {

@@ -2,6 +2,7 @@
 
 pub(crate) mod acts;
 pub(crate) mod attach;
+pub(crate) mod cp;
 pub(crate) mod exec;
 pub(crate) mod help;
 pub(crate) mod login;
@@ -11,3 +12,5 @@ pub(crate) mod port_forward;
 pub(crate) mod ps;
 pub(crate) mod run;
 pub(crate) mod ssh;
+pub(crate) mod top;
+mod wait;

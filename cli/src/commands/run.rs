@@ -4,25 +4,17 @@ use std::time::Duration;
 
 use anyhow::Result;
 use berth_core::container::ContainerName;
-use berth_proto::v1::{self, Phase, watch_containers_response::Kind};
+use berth_proto::v1;
 use clap::Args;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
+use super::wait::{Containers, Goal, PAUSE, wait};
 use crate::{
-    DoesNotRun,
     amount::{cpu, memory, variable},
-    client::{As, Client},
-    output::{note, printable, say},
-    text,
+    client::Client,
+    output::{printable, say},
 };
-
-type Containers = v1::container_service_client::ContainerServiceClient<As>;
-
-/// Between attempts to reach a service that was there a moment ago.
-const PAUSE: Duration = Duration::from_secs(1);
-/// A restart of the service takes seconds; longer is an outage that somebody should hear of.
-const ATTEMPTS: u32 = 15;
 
 #[derive(Debug, Args)]
 pub(crate) struct Run {
@@ -65,7 +57,7 @@ impl Run {
         let detach = self.detach;
         let mut client = Client::signed_in()?.containers();
         let made = create(&mut client, self.request()).await?;
-        let container = if detach { made } else { wait(&mut client, made).await? };
+        let container = if detach { made } else { wait(&mut client, made, Goal::Running).await? };
         say(&container.name)?;
         for endpoint in &container.endpoints {
             say(&format!("{} -> {}", endpoint.guest_port, printable(&endpoint.url)))?;
@@ -129,96 +121,6 @@ async fn create(
     }
 }
 
-/// Until it runs, or has ended, or failed; says what happens on the way.
-async fn wait(client: &mut Containers, mut container: v1::Container) -> Result<v1::Container> {
-    let mut shown = String::new();
-    let mut token = String::new();
-    let mut attempts = 0;
-    loop {
-        let request = v1::WatchContainersRequest {
-            name: container.id.clone(),
-            resume_token: token.clone(),
-            ..Default::default()
-        };
-        let broken = match client.watch_containers(request).await {
-            Ok(stream) => {
-                let mut stream = stream.into_inner();
-                loop {
-                    match stream.message().await {
-                        Ok(Some(response)) => {
-                            attempts = 0;
-                            token.clone_from(&response.resume_token);
-                            if response.removed_ids.contains(&container.id) {
-                                return Err(DoesNotRun.into());
-                            }
-                            if response.kind() == Kind::Bookmark {
-                                continue;
-                            }
-                            if let Some(row) = response.containers.into_iter().next() {
-                                container = row;
-                                progress(&container, &mut shown)?;
-                                if is_settled(&container)? {
-                                    return Ok(container);
-                                }
-                            }
-                        }
-                        Ok(None) => break Status::unavailable(""),
-                        Err(status) => break status,
-                    }
-                }
-            }
-            Err(status) => status,
-        };
-        attempts += 1;
-        if !is_passing(&broken) || attempts > ATTEMPTS {
-            return Err(broken.into());
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// A connection that broke, and not an answer.
-fn is_passing(status: &Status) -> bool {
-    matches!(status.code(), Code::Unavailable | Code::Unknown | Code::Internal | Code::Cancelled)
-        && status.details().is_empty()
-        || status.code() == Code::Unavailable
-}
-
-fn is_settled(container: &v1::Container) -> Result<bool> {
-    match container.phase() {
-        Phase::Running => Ok(true),
-        Phase::Failed | Phase::Stopped | Phase::Deleting => Err(DoesNotRun.into()),
-        Phase::Unspecified
-        | Phase::Pending
-        | Phase::Pulling
-        | Phase::Starting
-        | Phase::Stopping => Ok(false),
-    }
-}
-
-/// Says a line when it differs from the last.
-fn progress(container: &v1::Container, shown: &mut String) -> Result<()> {
-    let mut line = text::phase(container.phase()).to_owned();
-    if let Some(pull) = container.pull.filter(|pull| pull.total_bytes > 0) {
-        // Tenths are enough, and do not fill a log.
-        let tenths = pull.done_bytes.saturating_mul(10) / pull.total_bytes;
-        line.push_str(&format!(" {}%", tenths.min(10) * 10));
-    }
-    if let Some(reason) = &container.reason {
-        line.push_str(": ");
-        line.push_str(&reason.message);
-        if !reason.remedy.is_empty() {
-            line.push(' ');
-            line.push_str(&reason.remedy);
-        }
-    }
-    if line != *shown {
-        note(&printable(&line))?;
-        *shown = line;
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -235,16 +137,5 @@ mod tests {
             assert_eq!(name_of(image), name, "{image}");
         }
         assert!(ContainerName::parse(&name_of(&"x".repeat(99))).is_some());
-    }
-
-    #[test]
-    fn what_a_wait_is_over_for() {
-        let in_phase = |phase: Phase| v1::Container { phase: phase.into(), ..Default::default() };
-        assert!(is_settled(&in_phase(Phase::Running)).unwrap());
-        assert!(!is_settled(&in_phase(Phase::Pulling)).unwrap());
-        assert!(is_settled(&in_phase(Phase::Failed)).unwrap_err().is::<DoesNotRun>());
-        assert!(is_passing(&Status::unavailable("")));
-        assert!(!is_passing(&Status::unauthenticated("")));
-        assert!(!is_passing(&Status::not_found("")));
     }
 }

@@ -6,24 +6,27 @@ use berth_proto::v1::{
     self, attach_request, connect_request, connect_response, run_request, run_response,
     terminal_output,
 };
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use russh::{Channel, ChannelMsg, ChannelReadHalf, ChannelWriteHalf, server::Msg};
-use tokio::sync::mpsc;
-use tokio_stream::wrappers::ReceiverStream;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    sync::mpsc,
+};
+use tokio_stream::{StreamExt as _, wrappers::ReceiverStream};
 use tonic::Status;
 
-use super::Target;
+use super::{Target, sftp::Sftp};
 use crate::{client::Client, output::printable};
 
 /// As a login shell does it; every image for people has this one.
 const SHELL: &str = "/bin/sh";
-/// Where images have theirs. Nothing of ours is put into a container, so where there is none there is no sftp.
-const SFTP: &str = "for p in /usr/lib/openssh/sftp-server /usr/libexec/openssh/sftp-server \
-    /usr/lib/ssh/sftp-server /usr/libexec/sftp-server /usr/lib/sftp-server; do \
-    [ -x $p ] && exec $p; done; echo 'the image has no sftp-server: use scp -O, rsync or tar' >&2; exit 127";
+/// Where a login would begin.
+const HOME: &str = "cd && pwd";
 /// What ssh itself ends with when something went wrong on the way.
 const BROKEN: u32 = 255;
 const STANDARD_ERROR: u32 = 1;
+/// A packet of sftp's.
+const SFTP_BUFFER: usize = 256 << 10;
 
 /// What a channel wants, before it says what for.
 #[derive(Debug, Default)]
@@ -37,7 +40,6 @@ pub(super) enum Work {
     Shell,
     /// For a shell to take apart, as sshd does it.
     Command(String),
-    Sftp,
 }
 
 pub(super) fn size(rows: u32, columns: u32) -> v1::TerminalSize {
@@ -56,7 +58,6 @@ pub(super) async fn run(
         (Work::Shell, Some(_)) => Vec::new(),
         (Work::Shell, None) => vec![SHELL.to_owned()],
         (Work::Command(line), _) => shell(line),
-        (Work::Sftp, _) => shell(SFTP),
     };
     let (mut ssh, out) = channel.split();
     let done = match ask.size {
@@ -75,6 +76,66 @@ pub(super) async fn run(
     drop(out.eof().await);
     drop(out.exit_status(code).await);
     drop(out.close().await);
+}
+
+/// Files, by the service's own calls.
+pub(super) async fn sftp(client: Client, target: Target, channel: Channel<Msg>) {
+    let home = home(&client, target.clone()).await.unwrap_or_else(|| "/".to_owned());
+    let files = Sftp::new(&client, target, home);
+    let (near, far) = tokio::io::duplex(SFTP_BUFFER);
+    russh_sftp::server::run(far, files).await;
+    let (mut answers, mut questions) = tokio::io::split(near);
+    let (mut ssh, out) = channel.split();
+    let down = async {
+        let mut buffer = BytesMut::new();
+        loop {
+            buffer.reserve(SFTP_BUFFER);
+            let read = answers.read_buf(&mut buffer).await;
+            if read.map_err(|_| hung_up())? == 0 {
+                return Ok(());
+            }
+            send(&out, buffer.split().freeze()).await?;
+        }
+    };
+    let up = async {
+        loop {
+            let told = match ssh.wait().await {
+                Some(ChannelMsg::Data { data }) => questions.write_all(&data).await,
+                // It answers what it was asked, and then ends.
+                Some(ChannelMsg::Eof) => questions.shutdown().await,
+                Some(ChannelMsg::Close) | None => return hung_up(),
+                Some(_) => Ok(()),
+            };
+            if told.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    };
+    // Whoever has hung up has nothing to hear.
+    drop(both(down, up).await);
+    drop(out.eof().await);
+    drop(out.exit_status(0).await);
+    drop(out.close().await);
+}
+
+/// `None` where there is no shell to ask, or the container does not run.
+async fn home(client: &Client, target: Target) -> Option<String> {
+    let Target { owner, name } = target;
+    let command = v1::RunCommand { owner, name, command: shell(HOME), ..Default::default() };
+    let request = v1::RunRequest { message: Some(run_request::Message::Command(command)) };
+    let request = tokio_stream::once(request).chain(tokio_stream::pending());
+    let mut hear = client.exec().run(request).await.ok()?.into_inner();
+    let mut said = Vec::new();
+    loop {
+        match hear.message().await.ok()??.message? {
+            run_response::Message::Stdout(data) => said.extend_from_slice(&data),
+            run_response::Message::Stderr(_) => {}
+            run_response::Message::Ended(ended) if code(&ended) == 0 => break,
+            run_response::Message::Ended(_) => return None,
+        }
+    }
+    let home = String::from_utf8(said).ok()?.trim_end_matches('\n').to_owned();
+    home.starts_with('/').then_some(home)
 }
 
 fn shell(line: &str) -> Vec<String> {

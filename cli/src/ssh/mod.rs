@@ -5,6 +5,7 @@
 //! container is decided by the session that this program is signed in with.
 
 mod channel;
+mod sftp;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -166,7 +167,15 @@ impl Handler for Host {
         session: &mut Session,
     ) -> Result<(), Self::Error> {
         match name {
-            "sftp" => self.begin(id, Work::Sftp, session),
+            "sftp" => {
+                let Some((channel, _)) = self.asked.remove(&id) else {
+                    return session.channel_failure(id);
+                };
+                session.channel_success(id)?;
+                let (client, target) = (self.client.clone(), self.target.clone());
+                tokio::spawn(channel::sftp(client, target, channel));
+                Ok(())
+            }
             _ => session.channel_failure(id),
         }
     }

@@ -276,7 +276,7 @@ impl Api {
 }
 
 /// Whose containers are meant: one person's, or (`None`) everybody's.
-fn whose(state: &State, caller: &Caller, owner: &str) -> Result<Option<UserId>, Error> {
+pub(crate) fn whose(state: &State, caller: &Caller, owner: &str) -> Result<Option<UserId>, Error> {
     let actor = caller.actor()?;
     match owner {
         "-" if actor.is_administrator() => Ok(None),

@@ -20,13 +20,15 @@ pub mod status;
 mod terminal_socket;
 mod text;
 mod token;
+mod usage;
 mod watch;
 
 use std::sync::Arc;
 
 use berth_app::{
     containers::Rules,
-    ports::Relays,
+    figures::Figures,
+    ports::{History, Relays},
     sign_in::SignIn,
     writer::{Committed, Handle},
 };
@@ -44,6 +46,9 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
     pub site: Site,
+    /// What is used now and was in the last hour, and what is older.
+    pub figures: Figures,
+    pub history: Arc<dyn History>,
     pub limits: Limits,
     pub rules: Rules,
     pub join: Join,

@@ -11,7 +11,7 @@ use berth_proto::v1::{
     auth_service_server::AuthServiceServer, container_service_server::ContainerServiceServer,
     exec_service_server::ExecServiceServer, file_service_server::FileServiceServer,
     forward_service_server::ForwardServiceServer, log_service_server::LogServiceServer,
-    node_service_server::NodeServiceServer,
+    node_service_server::NodeServiceServer, usage_service_server::UsageServiceServer,
 };
 use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -64,6 +64,7 @@ async fn services(api: Api) -> Router {
         name::<FileServiceServer<Api>>(),
         name::<ForwardServiceServer<Api>>(),
         name::<LogServiceServer<Api>>(),
+        name::<UsageServiceServer<Api>>(),
     ];
     for name in served {
         reporter.set_service_status(name, ServingStatus::Serving).await;
@@ -89,6 +90,9 @@ async fn services(api: Api) -> Router {
         )
         .add_service(LogServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
         .add_service(ExecServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
+        .add_service(
+            UsageServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM),
+        )
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1().expect(invariant))
         .add_service(reflection().build_v1alpha().expect(invariant))

@@ -71,6 +71,7 @@ pub const TABLE: &[(&str, Access)] = &[
     ("/berth.v1.FileService/DiscardUpload", Access::OwnContainer),
     ("/berth.v1.FileService/UploadArchive", Access::OwnContainer),
     ("/berth.v1.FileService/MakeDirectory", Access::OwnContainer),
+    ("/berth.v1.FileService/SetAttributes", Access::OwnContainer),
     ("/berth.v1.FileService/Move", Access::OwnContainer),
     ("/berth.v1.FileService/Delete", Access::OwnContainer),
     ("/berth.v1.ForwardService/Connect", Access::OwnContainer),
@@ -84,6 +85,9 @@ pub const TABLE: &[(&str, Access)] = &[
     ("/berth.v1.NodeService/DeleteNode", Access::Administrator),
     ("/berth.v1.NodeService/GetDesired", Access::Administrator),
     ("/berth.v1.NodeService/GetObserved", Access::Administrator),
+    ("/berth.v1.UsageService/GetFigures", Access::OwnContainer),
+    ("/berth.v1.UsageService/GetNodeFigures", Access::Administrator),
+    ("/berth.v1.UsageService/WatchFigures", Access::OwnContainer),
     // Public by gRPC's custom: they show what this source code shows.
     ("/grpc.health.v1.Health/Check", Access::Public),
     ("/grpc.health.v1.Health/Watch", Access::Public),

@@ -8,6 +8,7 @@ pub mod authz;
 pub mod background;
 pub mod containers;
 pub mod error;
+pub mod figures;
 pub mod local_directory;
 pub mod nodes;
 pub mod observe;

@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 use async_trait::async_trait;
 use berth_core::{
     account::{AccountName, LocalAccount, Role, Session, User},
+    clock::Timestamp,
     container::Container,
+    figures::{RollUp, Subject, Width},
     id::{ClusterId, ContainerId, Epoch, NodeId, SessionId, UserId},
     join::JoinToken,
     node::Node,
@@ -88,6 +90,32 @@ pub trait LocalAccounts: Send + Sync + 'static {
     async fn find(&self, account: &AccountName) -> Result<Option<LocalAccount>, StoreError>;
     async fn list(&self) -> Result<Vec<LocalAccount>, StoreError>;
     async fn put(&self, account: &LocalAccount) -> Result<(), StoreError>;
+}
+
+/// What was used when. Beside `Store`: it is no part of the state, and a row that is lost is a gap in a graph.
+#[async_trait]
+pub trait History: Send + Sync + 'static {
+    /// Adds rows; those that are there already are written anew.
+    async fn record(&self, width: Width, rows: &[(Subject, RollUp)]) -> Result<(), StoreError>;
+
+    /// Of one subject from `since` on, the oldest first.
+    async fn read(
+        &self,
+        subject: Subject,
+        width: Width,
+        since: Timestamp,
+    ) -> Result<Vec<RollUp>, StoreError>;
+
+    /// Of all subjects, what begins at `from` or later and before `until`, by subject and time.
+    async fn read_all(
+        &self,
+        width: Width,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(Subject, RollUp)>, StoreError>;
+
+    /// Forgets what begins before `before`.
+    async fn forget(&self, width: Width, before: Timestamp) -> Result<(), StoreError>;
 }
 
 /// A password on its way to a directory; never shown.

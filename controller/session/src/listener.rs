@@ -22,10 +22,13 @@ use x509_parser::prelude::{FromDer as _, GeneralName, X509Certificate};
 
 use crate::service::AgentServer;
 
-/// 256 KiB a stream and 16 MiB a connection: 64 streams may stall before the 65th is felt.
-const STREAM_WINDOW: u32 = 256 << 10;
-const CONNECTION_WINDOW: u32 = 16 << 20;
+/// 1 MiB a stream and 64 MiB a connection: 64 streams may stall before the 65th is felt. A window is asked for again when
+/// half of it is used; a smaller one makes a file wait for the next turn of a busy machine's processor.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 64 << 20;
 const STREAMS: u32 = 64;
+/// A relay's data in one piece, with what is around it.
+const FRAME: u32 = 80 << 10;
 const KEEPALIVE: Duration = Duration::from_secs(10);
 /// A peer that opens a connection and says nothing holds a file descriptor for this long.
 const HANDSHAKE: Duration = Duration::from_secs(10);
@@ -82,6 +85,7 @@ fn router(server: AgentServer) -> Router {
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_concurrent_streams(STREAMS)
+        .max_frame_size(FRAME)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_service(server.into_service())

@@ -4,16 +4,21 @@ use std::sync::Arc;
 
 use berth_app::{
     adopt::{self, Holding},
+    figures::Figures,
     observe::{self, Report},
     writer::{Committed, Handle, chain},
 };
 use berth_core::{
+    clock::Clock,
     desired::DesiredUpdate,
     desired::Refusal,
     id::NodeId,
     node::{Inventory, Liveness, Trouble},
 };
-use berth_proto::{agent::v1 as wire, convert::agent as convert};
+use berth_proto::{
+    agent::v1 as wire,
+    convert::{agent as convert, usage::report_from_wire as report_from_blade},
+};
 use tokio::{
     sync::{mpsc, oneshot},
     time::{Instant, MissedTickBehavior, interval_at},
@@ -37,6 +42,8 @@ pub(crate) struct Runner {
     pub(crate) registry: Registry,
     pub(crate) timing: Timing,
     pub(crate) outbox: Outbox,
+    pub(crate) figures: Figures,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 pub(crate) fn outbox() -> (Outbox, mpsc::Receiver<Result<wire::ControllerMessage, Status>>) {
@@ -215,6 +222,10 @@ impl Runner {
             wire::agent_message::Body::Holding(held) => {
                 // Not applied: it says it again in its next session.
                 drop(self.adopt(held).await);
+                None
+            }
+            wire::agent_message::Body::Figures(figures) => {
+                self.record(&figures);
                 None
             }
         }
@@ -407,6 +418,13 @@ impl Runner {
         if let Err(error) = done {
             tracing::warn!(node.id = %node, error = %chain(&error), "the inventory was not recorded");
         }
+    }
+
+    /// In memory alone, and never acknowledged: a lost one is a gap.
+    fn record(&self, figures: &wire::Figures) {
+        let report = report_from_blade(figures);
+        let committed = self.handle.committed();
+        self.figures.record(&committed.state, self.node, &report, self.clock.now());
     }
 
     async fn send_desired(&self, update: &DesiredUpdate) {

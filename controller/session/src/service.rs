@@ -3,6 +3,7 @@
 use std::{pin::Pin, sync::Arc};
 
 use berth_app::{
+    figures::Figures,
     nodes::{self, EnrolError, Enrolment},
     sign_in,
     writer::{Handle, chain},
@@ -41,6 +42,8 @@ pub struct AgentServer {
     pub authority: Arc<dyn CertificateAuthority>,
     pub clock: Arc<dyn Clock>,
     pub ids: Arc<dyn IdSource>,
+    /// Where what blades see of their use goes.
+    pub figures: Figures,
 }
 
 impl AgentServer {
@@ -143,6 +146,8 @@ impl AgentService for AgentServer {
             registry: self.registry.clone(),
             timing: self.timing,
             outbox,
+            figures: self.figures.clone(),
+            clock: Arc::clone(&self.clock),
         };
         // The response's headers leave now, the greeting is read beside them: an agent may wait for the one before the other.
         tokio::spawn(async move {

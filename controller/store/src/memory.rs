@@ -9,10 +9,12 @@ use std::{
 };
 
 use async_trait::async_trait;
-use berth_app::ports::{ChangeSet, Changes, LocalAccounts, Records, Store, StoreError};
+use berth_app::ports::{ChangeSet, Changes, History, LocalAccounts, Records, Store, StoreError};
 use berth_core::{
     account::{AccountName, LocalAccount, Session, User},
+    clock::Timestamp,
     container::{Container, ContainerName},
+    figures::{RollUp, Subject, Width},
     id::{ClusterId, ContainerId, Epoch, UserId},
     join::JoinToken,
     node::Node,
@@ -54,6 +56,7 @@ struct State {
     containers: Table<Container>,
     names: BTreeMap<(UserId, ContainerName), ContainerId>,
     accounts: BTreeMap<AccountName, LocalAccount>,
+    figures: BTreeMap<(Width, Subject, Timestamp), RollUp>,
     failures: VecDeque<FailWith>,
 }
 
@@ -123,6 +126,46 @@ impl LocalAccounts for MemoryStore {
 
     async fn put(&self, account: &LocalAccount) -> Result<(), StoreError> {
         self.state().accounts.insert(account.account.clone(), account.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl History for MemoryStore {
+    async fn record(&self, width: Width, rows: &[(Subject, RollUp)]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state
+            .figures
+            .extend(rows.iter().map(|(subject, row)| ((width, *subject, row.begin), *row)));
+        Ok(())
+    }
+
+    async fn read(
+        &self,
+        subject: Subject,
+        width: Width,
+        since: Timestamp,
+    ) -> Result<Vec<RollUp>, StoreError> {
+        let all = (width, subject, since)..=(width, subject, Timestamp(i64::MAX));
+        Ok(self.state().figures.range(all).map(|(_, row)| *row).collect())
+    }
+
+    async fn read_all(
+        &self,
+        width: Width,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Vec<(Subject, RollUp)>, StoreError> {
+        let state = self.state();
+        let rows = state
+            .figures
+            .iter()
+            .filter(|((of, _, begin), _)| *of == width && (from..until).contains(begin));
+        Ok(rows.map(|((_, subject, _), row)| (*subject, *row)).collect())
+    }
+
+    async fn forget(&self, width: Width, before: Timestamp) -> Result<(), StoreError> {
+        self.state().figures.retain(|(of, _, begin), _| *of != width || *begin >= before);
         Ok(())
     }
 }

@@ -1,17 +1,22 @@
 //! A student's day in a terminal: the CLI, and Debian's ssh through it.
 
+mod files;
+
 use std::{
     ffi::OsStr,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 use berth_e2e::demo::Demo;
 
 /// What the starter image serves, on the port inside.
 const PAGE: &str = "inside your container";
+
+static WALKS: AtomicU32 = AtomicU32::new(0);
 
 /// A home of its own, so that nobody's session is touched.
 struct Terminal {
@@ -24,7 +29,8 @@ struct Terminal {
 impl Terminal {
     fn new() -> Self {
         let program = std::env::var_os("BERTH_CLI").expect("BERTH_CLI names the program");
-        let name = format!("cli-walk-{}", std::process::id());
+        let number = WALKS.fetch_add(1, Ordering::Relaxed);
+        let name = format!("cli-walk-{}-{number}", std::process::id());
         Self { program: program.into(), home: tempfile::tempdir().unwrap(), name }
     }
 
@@ -158,10 +164,34 @@ fn openssh(terminal: &Terminal) {
     let request = b"GET / HTTP/1.0\r\n\r\n";
     let output = terminal.ssh(&config, &["-W", "localhost:8080", &host], request);
     assert!(text(&output.stdout).contains(PAGE), "{output:?}");
-    // What the image lacks is said.
-    let output = terminal.ssh(&config, &["-s", &host, "sftp"], b"");
-    assert_eq!(output.status.code(), Some(127));
-    assert!(text(&output.stderr).contains("no sftp-server"), "{output:?}");
+    scp(terminal, &config, &host);
+}
+
+/// Without anything of the image's own: OpenSSH's scp speaks sftp, and a login begins at home.
+fn scp(terminal: &Terminal, config: &Path, host: &str) {
+    let folder = terminal.home.path().join("folder");
+    std::fs::create_dir_all(folder.join("sub")).unwrap();
+    let bytes: Vec<u8> = (0..3_000_000_u32).map(|n| u8::try_from(n * 7 % 251).unwrap()).collect();
+    std::fs::write(folder.join("a"), &bytes).unwrap();
+    std::fs::write(folder.join("sub/日本"), "x").unwrap();
+    let copy = |from: &str, to: &str| {
+        let mut command = terminal.command(OsStr::new("scp"));
+        command.arg("-q").arg("-r").arg("-F").arg(config).args([from, to]);
+        let output = run(command, b"");
+        assert!(output.status.success(), "{from} {to}: {output:?}");
+    };
+    copy(&folder.display().to_string(), &format!("{host}:there"));
+    let output = terminal.ssh(config, &[host, "cd && find there | sort; wc -c < there/a"], b"");
+    assert_eq!(text(&output.stdout), "there\nthere/a\nthere/sub\nthere/sub/日本\n3000000\n");
+    let back = terminal.home.path().join("back");
+    copy(&format!("{host}:there"), &back.display().to_string());
+    assert!(std::fs::read(back.join("a")).unwrap() == bytes);
+    assert_eq!(std::fs::read(back.join("sub/日本")).unwrap(), b"x");
+    let mut command = terminal.command(OsStr::new("scp"));
+    command.arg("-F").arg(config).arg(format!("{host}:nothing")).arg(terminal.home.path());
+    let output = run(command, b"");
+    assert!(!output.status.success());
+    assert!(text(&output.stderr).contains("nothing"), "{output:?}");
 }
 
 /// `script` is the terminal that somebody sits at.

@@ -49,6 +49,13 @@ pub(super) fn operation_to_wire(operation: FilesOperation) -> wire::FilesOperati
             upload_id: upload.0.to_string(),
         }),
         FilesOperation::MakeDirectory { path } => Kind::MakeDirectory(path.to_string()),
+        FilesOperation::SetAttributes { path, mode, modified } => {
+            Kind::SetAttributes(wire::SetFileAttributes {
+                path: path.to_string(),
+                mode,
+                modify_time: modified.map(moment_to_wire),
+            })
+        }
         FilesOperation::Move { from, to, replace } => Kind::Move(wire::MoveFile {
             from: from.to_string(),
             to: to.to_string(),
@@ -102,6 +109,11 @@ pub(super) fn operation_from_wire(
             upload: upload_from_wire(&unpack.upload_id)?,
         },
         Kind::MakeDirectory(path) => FilesOperation::MakeDirectory { path: path_from_wire(&path)? },
+        Kind::SetAttributes(set) => FilesOperation::SetAttributes {
+            path: path_from_wire(&set.path)?,
+            mode: set.mode,
+            modified: set.modify_time.as_ref().map(moment_from_wire),
+        },
         Kind::Move(moved) => FilesOperation::Move {
             from: path_from_wire(&moved.from)?,
             to: path_from_wire(&moved.to)?,
@@ -230,7 +242,7 @@ mod tests {
             FilesOperation::Write(Write {
                 path: path.clone(),
                 upload,
-                size: 50 << 30,
+                size: Some(50 << 30),
                 mode,
                 modified,
                 replace,
@@ -255,6 +267,12 @@ mod tests {
             FilesOperation::MakeDirectory { path: path.clone() },
             FilesOperation::Move { from: path.clone(), to: path.clone(), replace: Replace::No },
             FilesOperation::Delete { path: path.clone() },
+            FilesOperation::SetAttributes {
+                path: path.clone(),
+                mode: Some(0),
+                modified: Some(Moment(7)),
+            },
+            FilesOperation::SetAttributes { path: path.clone(), mode: None, modified: None },
         ] {
             let wire = operation_to_wire(operation.clone());
             assert_eq!(operation_from_wire(wire).unwrap(), Some(operation));

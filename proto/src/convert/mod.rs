@@ -6,6 +6,7 @@ pub mod container;
 mod files;
 pub mod node;
 pub mod relay;
+pub mod usage;
 
 use std::time::Duration;
 

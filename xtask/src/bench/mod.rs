@@ -1,6 +1,8 @@
 //! Benchmarks: each prints a table and leaves `target/bench/NAME.json` for others to read.
 
 mod figure;
+mod figures;
+mod files;
 mod launch;
 mod list;
 mod programs;

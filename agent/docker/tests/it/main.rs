@@ -6,6 +6,8 @@
 mod connect;
 mod containers;
 mod exec;
+mod figures;
+mod files;
 mod firewall;
 mod launch;
 mod logs;

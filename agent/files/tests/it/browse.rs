@@ -145,6 +145,23 @@ fn made_moved_and_removed() {
 }
 
 #[test]
+fn permissions_and_times() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = World::new();
+    world.put("/a", "x");
+    let moment = berth_core::relay::Moment(1_600_000_000_000_000_000);
+    world.tree.set_attributes(&path("/a"), Some(0o6751), Some(moment)).unwrap();
+    let entry = world.tree.stat(&path("/a")).unwrap();
+    assert_eq!((entry.mode, entry.modified), (0o751, moment));
+    // What a link leads to is inside, or is not there.
+    std::os::unix::fs::symlink(world.outside().join("secret"), world.at("/link")).unwrap();
+    let refused = world.tree.set_attributes(&path("/link"), Some(0o777), None);
+    assert_eq!(fault(refused).0, FileFault::NotFound);
+    let mode = fs::metadata(world.outside().join("secret")).unwrap().permissions().mode();
+    assert_ne!(mode & 0o777, 0o777);
+}
+
+#[test]
 fn what_was_begun_long_ago_goes_when_its_directory_is_listed() {
     let world = World::new();
     let part = format!("/.berth-{}.part", upload(1).0.as_simple());

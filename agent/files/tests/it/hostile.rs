@@ -35,7 +35,7 @@ fn nothing_outside_is_reached_through_a_link() {
             let write = Write {
                 path: target.clone(),
                 upload: upload(1),
-                size: 1,
+                size: Some(1),
                 mode: None,
                 modified: None,
                 replace: Replace::Yes,
@@ -68,7 +68,7 @@ fn a_link_is_removed_and_replaced_itself() {
     let write = Write {
         path: path("/link"),
         upload: upload(1),
-        size: 1,
+        size: Some(1),
         mode: None,
         modified: None,
         replace: Replace::Yes,
@@ -108,7 +108,7 @@ fn pipes_and_sockets_are_no_files() {
         let write = Write {
             path: path(at),
             upload: upload(1),
-            size: 0,
+            size: Some(0),
             mode: None,
             modified: None,
             replace: Replace::Yes,
@@ -148,7 +148,7 @@ fn a_part_that_somebody_else_put_there_is_not_written_to() {
     let write = Write {
         path: path("/a"),
         upload: upload(1),
-        size: 1,
+        size: Some(1),
         mode: None,
         modified: None,
         replace: Replace::No,

@@ -17,7 +17,7 @@ fn write(at: &str, content: &[u8]) -> Write {
     Write {
         path: path(at),
         upload: upload(1),
-        size: content.len() as u64,
+        size: Some(content.len() as u64),
         mode: None,
         modified: None,
         replace: Replace::No,
@@ -131,9 +131,21 @@ fn wrong_sizes() {
 }
 
 #[test]
+fn one_of_which_nobody_knew_how_large_it_is() {
+    let world = World::new();
+    let wanted = Write { size: None, ..write("/a", b"") };
+    let mut writer = world.tree.write(&wanted, None).unwrap();
+    for part in [&b"it "[..], b"goes ", b"on"] {
+        writer.write(part).unwrap();
+    }
+    writer.finish(digest(b"it goes on")).unwrap();
+    assert_eq!(world.get("/a"), b"it goes on");
+}
+
+#[test]
 fn more_than_there_is_room_for_is_refused_before_the_first_byte() {
     let world = World::new();
-    let wanted = Write { size: u64::MAX / 2, ..write("/a", b"") };
+    let wanted = Write { size: Some(u64::MAX / 2), ..write("/a", b"") };
     assert_eq!(fault(world.tree.write(&wanted, None)), (FileFault::NoSpace, "/a".into()));
     assert!(world.names().is_empty());
 }

@@ -57,6 +57,10 @@ pub(super) fn perform(
             tree.make_directory(&path)?;
             say(to, Frame::Entries(vec![tree.stat(&path)?]));
         }
+        FilesOperation::SetAttributes { path, mode, modified } => {
+            tree.set_attributes(&path, mode, modified)?;
+            say(to, Frame::Entries(vec![tree.stat(&path)?]));
+        }
         FilesOperation::Move { from, to: destination, replace } => {
             tree.rename(&from, &destination, replace)?;
             say(to, Frame::Entries(vec![tree.stat(&destination)?]));

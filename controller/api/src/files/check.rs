@@ -79,7 +79,7 @@ pub(super) fn begin(begin: v1::BeginUpload) -> Result<(Named, Write), Error> {
     Ok((Named { owner: begin.owner, name: begin.name }, write))
 }
 
-fn mode(mode: Option<u32>) -> Result<Option<u32>, Error> {
+pub(super) fn mode(mode: Option<u32>) -> Result<Option<u32>, Error> {
     match mode {
         Some(mode) if mode > MODE_MAXIMUM => {
             Err(wrong("mode", Problem::TooLarge { maximum: format!("0o{MODE_MAXIMUM:o}") }))

@@ -265,7 +265,7 @@ async fn put(
         name: wanted.name,
         path: wanted.path,
         upload_id: wanted.upload,
-        size_bytes: wanted.size,
+        size_bytes: Some(wanted.size),
         mode: wanted.mode,
         modify_time: None,
         replace: wanted.replace,

@@ -17,7 +17,7 @@ use berth_core::{
     relay::OperationKind,
 };
 use berth_proto::{
-    convert::relay::moment_to_wire,
+    convert::relay::{moment_from_wire, moment_to_wire},
     v1::{self, file_service_server::FileService},
 };
 use tokio::sync::mpsc;
@@ -110,6 +110,17 @@ impl FileService for Api {
             let path = check::path("path", &message.path)?;
             let at = self.somewhere(caller.actor()?, message.owner, message.name)?;
             self.entry(at, FilesOperation::MakeDirectory { path }).await.map(file)
+        })
+        .await
+    }
+
+    async fn set_attributes(&self, request: Request<v1::SetAttributesRequest>) -> Answer<v1::File> {
+        answer(request, |caller: Arc<Caller>, message| async move {
+            let path = check::path("path", &message.path)?;
+            let mode = check::mode(message.mode)?;
+            let modified = message.modify_time.as_ref().map(moment_from_wire);
+            let at = self.somewhere(caller.actor()?, message.owner, message.name)?;
+            self.entry(at, FilesOperation::SetAttributes { path, mode, modified }).await.map(file)
         })
         .await
     }

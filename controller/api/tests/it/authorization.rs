@@ -56,11 +56,12 @@ fn every_rpc_has_a_row_and_every_row_an_rpc() {
 }
 
 /// A request about Ann's container "box", or about the one blade.
-fn message(path: &str, who: Who) -> Vec<u8> {
+fn message(method: &str, who: Who) -> Vec<u8> {
     // Ann says nothing about the owner: it is herself.
     let owner = if who == Who::Ann { String::new() } else { "ann".to_owned() };
     let (name, node) = ("box".to_owned(), "blade-1".to_owned());
-    match path.rsplit('/').next().unwrap() {
+    let (path, upload_id) = ("/full".to_owned(), "00000000-0000-0000-0000-000000000001".to_owned());
+    match method.rsplit('/').next().unwrap() {
         "SignIn" => v1::SignInRequest {
             account: "ann".into(),
             password: PASSWORD.into(),
@@ -120,6 +121,42 @@ fn message(path: &str, who: Who) -> Vec<u8> {
             let message = Some(v1::run_request::Message::Command(command));
             v1::RunRequest { message }.encode_to_vec()
         }
+        "Stat" => v1::StatRequest { name, owner, path }.encode_to_vec(),
+        "List" => v1::ListFilesRequest { name, owner, path, limit: 0 }.encode_to_vec(),
+        "Download" => {
+            v1::DownloadRequest { name, owner, path, ..Default::default() }.encode_to_vec()
+        }
+        "Upload" => {
+            let begin = v1::BeginUpload { name, owner, path, upload_id, ..Default::default() };
+            let message = Some(v1::upload_request::Message::Begin(begin));
+            v1::UploadRequest { message }.encode_to_vec()
+        }
+        "DiscardUpload" => {
+            v1::DiscardUploadRequest { name, owner, path, upload_id }.encode_to_vec()
+        }
+        "UploadArchive" => {
+            let begin = v1::BeginArchive { name, owner, path, replace: false };
+            let message = Some(v1::upload_archive_request::Message::Begin(begin));
+            v1::UploadArchiveRequest { message }.encode_to_vec()
+        }
+        "MakeDirectory" => v1::MakeDirectoryRequest { name, owner, path }.encode_to_vec(),
+        "SetAttributes" => {
+            v1::SetAttributesRequest { name, owner, path, ..Default::default() }.encode_to_vec()
+        }
+        "Move" => {
+            let destination = "/moved".to_owned();
+            v1::MoveRequest { name, owner, path, destination, replace: false }.encode_to_vec()
+        }
+        "Delete" => v1::DeleteFileRequest { name, owner, path }.encode_to_vec(),
+        "GetFigures" => {
+            v1::GetFiguresRequest { name, owner, ..Default::default() }.encode_to_vec()
+        }
+        "GetNodeFigures" => {
+            v1::GetNodeFiguresRequest { name: node, ..Default::default() }.encode_to_vec()
+        }
+        "WatchFigures" => {
+            v1::WatchFiguresRequest { name, owner, node: String::new() }.encode_to_vec()
+        }
         "Stream" => v1::StreamLogsRequest { name, owner, ..Default::default() }.encode_to_vec(),
         other => panic!("{other} is new: say here what is asked"),
     }
@@ -156,6 +193,11 @@ async fn everybody_calls_everything() {
             }
             let before = world.handle.committed().sequence;
             let answer = first_answer(world.channel(), &path, message(&path, who), metadata).await;
+            if path.ends_with("/UploadArchive") && expected(access, who) == Code::Ok {
+                // It is listened to, and misses the rest.
+                assert_eq!(answer.unwrap_err().code(), Code::InvalidArgument, "{path} by {who:?}");
+                continue;
+            }
             let code = answer.as_ref().map_or_else(tonic::Status::code, |_| Code::Ok);
             assert_eq!(code, expected(access, who), "{path} by {who:?}: {answer:?}");
             if code != Code::Ok {

@@ -167,7 +167,9 @@ async fn files(
             shown.send(Frame::Entries(vec![entry(EntryKind::Directory)])).await?;
         }
         FilesOperation::List { path, .. } if path.as_str() == "/full" => {
-            shown.send(Frame::Entries(vec![entry(EntryKind::File), entry(EntryKind::Link)])).await?;
+            shown
+                .send(Frame::Entries(vec![entry(EntryKind::File), entry(EntryKind::Link)]))
+                .await?;
             shown.send(Frame::Position(2)).await?;
         }
         FilesOperation::Read(read) if read.path.as_str() == "/hello" => {
@@ -195,12 +197,16 @@ async fn files(
                     }
                     Some(Frame::Data(data)) => bytes += data.len() as u64,
                     Some(Frame::EndOfInput) => break,
+                    // Its caller has gone.
+                    None => return Ok(()),
                     other => panic!("{other:?}"),
                 }
             }
             shown.send(Frame::Position(bytes)).await?;
         }
-        FilesOperation::MakeDirectory { .. } | FilesOperation::Move { .. } => {
+        FilesOperation::MakeDirectory { .. }
+        | FilesOperation::SetAttributes { .. }
+        | FilesOperation::Move { .. } => {
             shown.send(Frame::Entries(vec![entry(EntryKind::Directory)])).await?;
         }
         FilesOperation::Discard { .. } | FilesOperation::Delete { .. } => {}

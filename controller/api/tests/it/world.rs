@@ -15,6 +15,7 @@ use async_trait::async_trait;
 use berth_api::{Api, Join, Parts, Site};
 use berth_app::{
     containers::Rules,
+    figures::Figures,
     nodes::{self, Enrolment},
     observe,
     ports::{Directory, DirectoryError, Identity, Password, Store as _},
@@ -58,6 +59,8 @@ pub(crate) struct World {
     pub(crate) stopping: watch::Sender<bool>,
     pub(crate) node: NodeId,
     pub(crate) address: SocketAddr,
+    pub(crate) figures: Figures,
+    pub(crate) history: MemoryStore,
     /// Signed in once: attempts are limited.
     tokens: Mutex<HashMap<Who, String>>,
 }
@@ -90,6 +93,7 @@ impl World {
     pub(crate) async fn new() -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(NOW.0)));
         let ids: Arc<dyn IdSource> = Arc::new(TestIds(AtomicU64::new(1)));
+        let (figures, history) = (Figures::default(), MemoryStore::new());
         let store = Arc::new(MemoryStore::new());
         let records = store.load(ClusterId::new(ids.next()), Epoch::new(ids.next())).await.unwrap();
         let as_clock: Arc<dyn Clock> = clock.clone();
@@ -114,6 +118,8 @@ impl World {
         let api = Api::new(Parts {
             writer: handle.clone(),
             relays: Arc::new(Blade),
+            figures: figures.clone(),
+            history: Arc::new(history.clone()),
             sign_in,
             clock: as_clock,
             ids,
@@ -140,7 +146,8 @@ impl World {
         let address = listener.local_addr().unwrap();
         let service = router.clone().into_make_service_with_connect_info::<SocketAddr>();
         tokio::spawn(async move { axum::serve(listener, service).await });
-        Self { router, handle, clock, stopping, node, address, tokens: Mutex::default() }
+        let tokens = Mutex::default();
+        Self { router, handle, clock, stopping, node, address, figures, history, tokens }
     }
 
     pub(crate) fn channel(&self) -> Channel {

@@ -3,6 +3,7 @@
 mod batch;
 mod column;
 mod error;
+mod history;
 mod migration;
 mod open;
 mod row;

@@ -3,15 +3,15 @@
 use std::{collections::HashMap, path::PathBuf, sync::Mutex};
 
 use async_trait::async_trait;
-use berth_app::ports::{LocalAccounts, Records, Store};
+use berth_app::ports::{History, LocalAccounts, Records, Store};
 use berth_core::id::{ClusterId, Epoch};
 use berth_store::{MemoryStore, SqlStore};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-pub(crate) trait Handle: Store + LocalAccounts {}
+pub(crate) trait Handle: Store + LocalAccounts + History {}
 
-impl<T: Store + LocalAccounts> Handle for T {}
+impl<T: Store + LocalAccounts + History> Handle for T {}
 
 #[async_trait]
 pub(crate) trait Backend: Sync {

@@ -15,6 +15,10 @@ use uuid::Uuid;
 
 use crate::{
     backend::{Database, cluster, epoch, load},
+    history::{
+        a_row_is_written_anew, a_stretch_of_all, every_figure_comes_back,
+        history_is_written_beside_commits, what_is_old_is_forgotten,
+    },
     records::{self, plain_account, plain_container, some},
 };
 
@@ -43,6 +47,11 @@ pub(crate) const CASES: &[(&str, Case)] = cases![
     of_two_writers_at_once_one_wins,
     local_accounts,
     accounts_are_written_beside_commits,
+    every_figure_comes_back,
+    a_row_is_written_anew,
+    a_stretch_of_all,
+    what_is_old_is_forgotten,
+    history_is_written_beside_commits,
 ];
 
 async fn the_first_load_names_the_cluster(database: Database<'_>) {

@@ -5,6 +5,7 @@
 mod backend;
 mod cases;
 mod damage;
+mod history;
 mod postgres;
 mod records;
 

@@ -3,6 +3,7 @@
 
 mod m20261122_000001_initial;
 mod m20261122_000002_epochs;
+mod m20261122_000003_figures;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -20,6 +21,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20261122_000001_initial::Migration),
             Box::new(m20261122_000002_epochs::Migration),
+            Box::new(m20261122_000003_figures::Migration),
         ]
     }
 }

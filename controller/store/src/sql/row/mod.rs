@@ -9,6 +9,7 @@
 )]
 
 pub(super) mod container;
+pub(super) mod figures;
 pub(super) mod join_token;
 pub(super) mod local_account;
 pub(super) mod meta;

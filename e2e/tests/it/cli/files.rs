@@ -1,0 +1,135 @@
+//! Files to a container and from it: whole folders, while it runs and while it does not, and over a line that breaks.
+
+use std::{
+    fs::{self, File},
+    io::{Read, Write as _},
+    net::ToSocketAddrs as _,
+    os::unix::fs::symlink,
+    path::Path,
+};
+
+use berth_e2e::demo::Demo;
+
+use super::{Terminal, run, text};
+use crate::cutting::Line;
+
+const LARGE: u64 = 2 << 30;
+
+fn lent(terminal: &Terminal, demo: &Demo, url: &str) {
+    let alice = demo.user("alice").unwrap();
+    let ca = demo.ca_file.display().to_string();
+    let login = ["login", url, "-a", "alice", "--password-stdin", "--ca-file", &ca];
+    terminal.says(&login, alice.password.as_bytes());
+    let name = terminal.name.as_str();
+    terminal.says(&["run", &demo.starter_image, "--name", name], b"");
+}
+
+fn at(folder: &Path, name: &str) -> String {
+    folder.join(name).display().to_string()
+}
+
+#[test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+fn folders_there_and_back() {
+    let demo = Demo::from_environment().unwrap();
+    let terminal = Terminal::new();
+    lent(&terminal, &demo, &demo.url);
+    let name = terminal.name.as_str();
+    let here = tempfile::tempdir().unwrap();
+    let project = here.path().join("project");
+    fs::create_dir_all(project.join("src/深い")).unwrap();
+    fs::write(project.join("README"), "hello\n").unwrap();
+    fs::write(project.join("src/深い/ファイル"), "日本語\n").unwrap();
+    symlink("../README", project.join("src/link")).unwrap();
+    symlink("/etc/shadow", project.join("evil")).unwrap();
+    let output = terminal.berth(&["cp", &at(here.path(), "project"), &format!("{name}:/srv")], b"");
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output.stderr).contains("evil"), "what is left out is told: {output:?}");
+
+    let script = "cat /srv/project/src/link /srv/project/src/*/*; ls /srv/project";
+    let said = terminal.says(&["exec", name, "--", "sh", "-c", script], b"");
+    assert_eq!(said, "hello\n日本語\nREADME\nsrc\n");
+
+    // What is running has it, and what is stopped, too.
+    terminal.says(&["stop", name], b"");
+    let back = at(here.path(), "back");
+    terminal.says(&["cp", &format!("{name}:/srv/project"), &back], b"");
+    fs::remove_file(project.join("evil")).unwrap();
+    let same = std::process::Command::new("diff").arg("-r").arg(&project).arg(&back).status();
+    assert!(same.unwrap().success());
+    let readme = at(&project, "README");
+    terminal.says(&["cp", &readme, &format!("{name}:/srv/while-stopped")], b"");
+    terminal.says(&["start", name], b"");
+    let said = terminal.says(&["exec", name, "--", "cat", "/srv/while-stopped"], b"");
+    assert_eq!(said, "hello\n");
+
+    for (from, to, words) in [
+        (format!("{name}:/nothing"), back.clone(), "is not there"),
+        (readme.clone(), format!("{name}:/proc/version"), "neither a file nor a folder"),
+        (readme.clone(), format!("{name}:/nothing/x"), "is not there"),
+        (readme.clone(), readme.clone(), "NAME:PATH"),
+        (format!("{name}:/srv/../etc/passwd"), back, "\"..\""),
+    ] {
+        let output = terminal.berth(&["cp", &from, &to], b"");
+        assert!(!output.status.success(), "{from} {to}");
+        assert!(text(&output.stderr).contains(words), "{from} {to}: {output:?}");
+    }
+    terminal.says(&["rm", "-y", name], b"");
+}
+
+/// Two gigabytes, of which no two pieces are alike.
+fn write_large(path: &Path) {
+    let mut random = File::open("/dev/urandom").unwrap();
+    let mut block = vec![0; 1 << 20];
+    random.read_exact(&mut block).unwrap();
+    let mut file = File::create(path).unwrap();
+    for number in 0..LARGE / block.len() as u64 {
+        block[..8].copy_from_slice(&number.to_le_bytes());
+        file.write_all(&block).unwrap();
+    }
+}
+
+fn digest(path: &Path) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    std::io::copy(&mut File::open(path).unwrap(), &mut hasher).unwrap();
+    hasher.finalize()
+}
+
+#[test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+fn two_gigabytes_over_a_line_that_breaks_three_times_each_way() {
+    let demo = Demo::from_environment().unwrap();
+    let service = demo.url.trim_start_matches("https://").trim_end_matches('/');
+    let service = service.to_socket_addrs().unwrap().next().unwrap();
+    let (third, cuts) = (LARGE / 4, 3);
+    let after: Vec<u64> = (1..=cuts).map(|cut| cut * third).collect();
+    let line = Line::new(service, &after, &after);
+    let terminal = Terminal::new();
+    lent(&terminal, &demo, &format!("https://{}", line.address));
+    let name = terminal.name.as_str();
+
+    let here = tempfile::tempdir().unwrap();
+    let sent = here.path().join("sent");
+    write_large(&sent);
+    let expected = digest(&sent);
+    let copy = |from: &str, to: &str| {
+        let mut command = terminal.unlimited(std::ffi::OsStr::new("timeout"));
+        command.arg("600").arg(&terminal.program).args(["cp", from, to]);
+        let output = run(command, b"");
+        assert!(output.status.success(), "{output:?}");
+    };
+    let there = format!("{name}:/srv/large");
+    copy(&sent.display().to_string(), &there);
+    assert_eq!(line.cuts().0, 3, "the line broke on the way up");
+    fs::remove_file(&sent).unwrap();
+    // Nothing but the file is left of it.
+    let said = terminal.says(&["exec", name, "--", "ls", "-A", "/srv"], b"");
+    assert_eq!(said, "large\nwww\n");
+
+    let received = here.path().join("received");
+    copy(&there, &received.display().to_string());
+    assert_eq!(line.cuts().1, 3, "the line broke on the way down");
+    assert_eq!(digest(&received), expected);
+    assert_eq!(fs::read_dir(here.path()).unwrap().count(), 1);
+    terminal.says(&["rm", "-y", name], b"");
+}
