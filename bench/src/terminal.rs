@@ -38,6 +38,9 @@ const FLOODS: usize = 5;
 const ECHO: &str = "stty raw -echo; exec cat";
 const NAME: &str = "terminal";
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Terminals of a whole class, and how many a container may have.
+const CROWD: usize = 500;
+const TERMINALS: usize = 20;
 /// A person's keys do not come one after another without a pause; neither do these.
 const PAUSE: Duration = Duration::from_millis(2);
 
@@ -103,7 +106,24 @@ pub(crate) async fn run(options: &Options) -> Result<Vec<Figure>> {
         FLOOD_RATIO,
     ));
     figures.push(Figure::told("flood_berth_mb_s", median(&berth), "MB/s"));
+    let crowd = place.crowd(&options.image).await?;
+    let among = place.echoes(options.rounds / 4).await?;
+    say(format_args!("among {} terminals: {among}", crowd.len()));
+    figures.push(Figure::told("crowd_terminals", count(crowd.len()), ""));
+    figures.push(Figure::at_most(
+        "crowd_echo_added_p50_ms",
+        median(&among.berth) - median(&among.engine),
+        "ms",
+        ADDED_P50_MS,
+    ));
+    figures.push(Figure::at_most(
+        "crowd_echo_added_p99_ms",
+        quantile(&among.berth, 0.99) - quantile(&among.engine, 0.99),
+        "ms",
+        ADDED_P99_MS,
+    ));
     let (controller, agent) = house.resident()?;
+    drop(crowd);
     figures.push(Figure::told("controller_rss_after_mb", controller, "MB"));
     figures.push(Figure::told("agent_rss_after_mb", agent, "MB"));
     Ok(figures)
@@ -113,8 +133,7 @@ struct Place {
     client: ExecClient,
     exec: Exec,
     engine: EngineId,
-    /// Keeps the watch and the account.
-    _person: Person,
+    person: Person,
 }
 
 struct Echoes {
@@ -156,7 +175,7 @@ async fn prepare(house: &mut House, options: &Options) -> Result<Place> {
     let engine = engine.id_of(&format!("berth-{id}.1")).await?;
     let engine = EngineId::parse(&engine).context("the engine's id is one")?;
     let client = person.exec();
-    Ok(Place { client, exec: Exec::new(&options.socket), engine, _person: person })
+    Ok(Place { client, exec: Exec::new(&options.socket), engine, person })
 }
 
 /// A terminal through Berth.
@@ -195,9 +214,42 @@ impl Line {
 
 impl Place {
     async fn open(&mut self, script: &str) -> Result<Line> {
+        self.open_in(NAME, script).await
+    }
+
+    /// Half a thousand terminals that stay open, in as many containers as it takes. Each has echoed a key.
+    async fn crowd(&mut self, image: &str) -> Result<Vec<Line>> {
+        let mut names = Vec::new();
+        for number in 0..CROWD / TERMINALS {
+            let name = format!("{NAME}-{number}");
+            let request = CreateContainerRequest {
+                name: name.clone(),
+                image: image.to_owned(),
+                cpu_millis: 20,
+                memory_bytes: 64 << 20,
+                ..CreateContainerRequest::default()
+            };
+            self.person.client().create_container(request).await?;
+            names.push(name);
+        }
+        let (_, lost) = self.person.until_running(&names).await?;
+        ensure!(lost.is_empty(), "they do not run: {lost:?}");
+        let mut lines = Vec::new();
+        for name in &names {
+            for _ in 0..TERMINALS {
+                let mut line = self.open_in(name, ECHO).await?;
+                line.key().await?;
+                lines.push(line);
+            }
+            say(format_args!("{} of {CROWD} terminals", lines.len()));
+        }
+        Ok(lines)
+    }
+
+    async fn open_in(&mut self, name: &str, script: &str) -> Result<Line> {
         let (say, messages) = mpsc::channel(8);
         let attach = AttachTerminal {
-            name: NAME.to_owned(),
+            name: name.to_owned(),
             command: ["sh", "-c", script].map(str::to_owned).to_vec(),
             ..AttachTerminal::default()
         };
@@ -278,6 +330,11 @@ impl Place {
             }
         }
     }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "some hundred")]
+fn count(number: usize) -> f64 {
+    number as f64
 }
 
 /// Raw, so that no byte is made two; in large pieces, so that it is not the program's own writing that is measured.

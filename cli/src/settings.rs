@@ -4,7 +4,6 @@
 use std::{
     fs::{self, DirBuilder, OpenOptions},
     io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -35,6 +34,8 @@ impl Folder {
         let folder = path("BERTH_CONFIG_DIR")
             .or_else(|| Some(path("XDG_CONFIG_HOME")?.join("berth")))
             .or_else(|| Some(path("HOME")?.join(".config/berth")))
+            // Windows has this one.
+            .or_else(|| Some(path("APPDATA")?.join("berth")))
             .context("HOME is not set: set BERTH_CONFIG_DIR")?;
         Ok(Self(folder))
     }
@@ -59,9 +60,7 @@ impl Folder {
         authority: &str,
         credentials: &Credentials,
     ) -> Result<()> {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
+        private_folder()
             .create(&self.0)
             .with_context(|| format!("{} cannot be made", self.0.display()))?;
         self.write("ca.pem", authority)?;
@@ -86,15 +85,30 @@ impl Folder {
         let path = self.0.join(name);
         let new = self.0.join(format!("{name}.new"));
         optional(&new, fs::remove_file(&new))?;
-        OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
+        private_file()
             .open(&new)
             .and_then(|mut file| file.write_all(text.as_bytes()))
             .and_then(|()| fs::rename(&new, &path))
             .with_context(|| format!("{} cannot be written", path.display()))
     }
+}
+
+// Where there are no such modes, as on Windows, what is in a person's folder is theirs alone already.
+
+fn private_folder() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder
+}
+
+fn private_file() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }
 
 /// `None` where there is no such file.

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use berth_proto::agent::v1::{self as wire, RelayEndReason as Reason, relay_frame::Body};
 use futures::stream;
+use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
 use crate::bench::{Container, Folder, PATIENCE, Viewer, docker, next, resident};
@@ -166,6 +167,36 @@ async fn who_has_missed_a_part_gets_the_screen_painted_anew() {
     late.until("winch-2").await;
     holders.end(container.id, 1).await.unwrap();
     assert_eq!(late.end().await.1.reason(), Reason::Exited);
+}
+
+/// Ten megabytes at once, bytes that are no text, a screen that is stopped, a shell that is shot: group B9.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs a Docker engine: BERTH_TEST_DOCKER"]
+async fn what_nobody_types_by_hand() {
+    let (folder, container) = (Folder::new(), Container::new());
+    let holders = folder.holders().await;
+    holders.start(container.order(&[])).await.unwrap();
+    let mut viewer = Viewer::new(&holders, &container, 1).await;
+    let pasted: Vec<u8> = (0..=255).cycle().take(10 << 20).collect();
+    viewer
+        .line("stty raw -echo; echo ready-$((1+1)); head -c 10485760 | sha256sum; stty sane")
+        .await;
+    viewer.until("ready-2").await;
+    for part in pasted.chunks(64 << 10) {
+        viewer.say(Body::Data(bytes::Bytes::copy_from_slice(part))).await;
+    }
+    let digest = Sha256::digest(&pasted);
+    let hex = digest.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
+    viewer.until(&hex).await;
+
+    // Ctrl-S stops the screen for everybody until Ctrl-Q, and nothing is lost.
+    viewer.say(Body::Data(bytes::Bytes::from_static(b"\x13"))).await;
+    viewer.line("echo stopped-$((1+1))").await;
+    viewer.say(Body::Data(bytes::Bytes::from_static(b"\x11"))).await;
+    viewer.until("stopped-2").await;
+    viewer.line("kill -9 $$").await;
+    let (_, end) = viewer.end().await;
+    assert_eq!((end.reason(), end.exit_code), (Reason::Exited, 137));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,7 @@
 //! The suites, in the order in which they run: what fails fast comes first. Adding one is one line.
 
 use super::{
-    ansible, console, nextest, service,
+    ansible, console, elsewhere, nextest, service,
     suite::{Needs, Suite, Tally},
 };
 use crate::{deps, lint};
@@ -21,6 +21,7 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("deps", Needs::Nothing, "who may depend on whom", |_| Ok(Tally::of(deps::run()))),
     suite("deny", Needs::Nothing, "licences, bans and sources", |_| Ok(Tally::of(lint::deny()))),
     suite("clippy", Needs::Nothing, "lints", |_| Ok(Tally::of(lint::clippy()))),
+    suite("elsewhere", Needs::Nothing, "the command line's types on Windows and macOS", |_| elsewhere::run()),
     suite("console", Needs::Nothing, "the console: lints, build, size", |_| console::run()),
     suite("tests", Needs::Nothing, "units, crash schedules, simulation, stores", |_| nextest::ordinary()),
     suite("postgresql", Needs::Servers, "the stores' conformance on PostgreSQL", |_| nextest::postgresql()),

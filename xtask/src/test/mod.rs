@@ -2,6 +2,7 @@
 
 mod ansible;
 mod console;
+mod elsewhere;
 mod list;
 mod nextest;
 mod service;
