@@ -71,6 +71,8 @@ pub(crate) async fn run(world: Arc<World>, blade: Arc<Blade>) -> turmoil::Result
         relays: Relays::new(Arc::new(NoOperator), Arc::clone(&connect)),
         reconciler,
         inventory,
+        // Nobody looks at what is used: there is no kernel.
+        figures: watch::channel(None).1,
         clock,
         instance_id: format!("{}-{life}", blade.name),
         boot_id: format!("{}", blade.booted_at().0),

@@ -61,6 +61,7 @@ pub(crate) async fn run(world: Arc<World>) -> turmoil::Result {
         authority: Arc::clone(authority) as Arc<dyn berth_session::CertificateAuthority>,
         clock,
         ids,
+        figures: berth_app::figures::Figures::default(),
     };
     let tls =
         listener::tls(authority.server(), authority.der()).map_err(|error| error.to_string())?;

@@ -9,6 +9,7 @@ use berth_agent::{
     join::{self, JoinError, Renewal},
 };
 use berth_app::{
+    figures::Figures,
     nodes::{self, Disposition},
     ports::Store as _,
     sign_in,
@@ -53,6 +54,7 @@ impl IdSource for Random {
 pub(crate) struct Controller {
     pub(crate) handle: Handle,
     pub(crate) dial: Dial,
+    pub(crate) figures: Figures,
 }
 
 pub(crate) async fn controller() -> Controller {
@@ -64,6 +66,7 @@ pub(crate) async fn controller() -> Controller {
         writer::new(State::restore(records), Arc::new(store), Arc::clone(&clock));
     tokio::spawn(writer.run());
     let registry = Registry::new();
+    let figures = Figures::default();
     let server = AgentServer {
         handle: handle.clone(),
         relays: Rendezvous::new(registry.clone()),
@@ -72,6 +75,7 @@ pub(crate) async fn controller() -> Controller {
         authority: Arc::clone(authority()) as Arc<_>,
         clock,
         ids: Arc::new(Random),
+        figures: figures.clone(),
     };
     let listening = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listening.local_addr().unwrap();
@@ -79,7 +83,7 @@ pub(crate) async fn controller() -> Controller {
     let serving =
         listener::serve(server, tls, TcpListenerStream::new(listening), std::future::pending());
     tokio::spawn(serving);
-    Controller { handle, dial: dial(address) }
+    Controller { handle, dial: dial(address), figures }
 }
 
 /// The certificate is for a name; the test's controller has a port of its own.

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use berth_agent::{connect, join};
+use berth_app::figures::Series;
 use berth_core::{
     account::{AccountName, Role, User},
     clock::Timestamp,
     container::{DesiredPhase, RuntimeKind},
     desired::{DesiredContainer, EngineSpec},
+    figures::{BladeFigures, Figures, Report, Storage, Subject, Traffic},
     id::{ContainerId, NodeId, UserId},
     image::ImageRef,
     node::{Availability, Liveness, Node, Trouble},
@@ -14,10 +16,10 @@ use berth_core::{
 };
 use berth_proto::{
     agent::v1::{
-        AgentMessage, ControllerMessage, Hello, Holding, Inventory, agent_message,
+        AgentMessage, ControllerMessage, Heartbeat, Hello, Holding, Inventory, agent_message,
         agent_service_client::AgentServiceClient, controller_message,
     },
-    convert::agent as convert,
+    convert::{agent as convert, usage::report_to_wire},
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -197,4 +199,45 @@ async fn a_ledger_that_is_ahead_gets_no_orders_and_is_not_counted_up_to() {
     session.is_welcome().await;
     until(&controller, blade.node, |node| node.troubles.contains(&Trouble::LedgerAhead)).await;
     assert!(controller.handle.committed().state.nodes[&blade.node].desired_generation < 70);
+}
+
+#[tokio::test]
+async fn what_is_used_is_heard_and_never_answered() {
+    let controller = controller().await;
+    let blade = blade(&controller).await;
+    let hello = Hello { instance_id: "a".to_owned(), ..Hello::default() };
+    let mut session = blade.greets(hello).await;
+    session.is_welcome().await;
+    let figures = Figures {
+        cpu_millis: 1500,
+        memory_bytes: 1 << 30,
+        network: Traffic { r#in: 1 << 20, out: 7 },
+        processes: 99,
+        ..Figures::default()
+    };
+    let storage = Storage { used_bytes: 5, total_bytes: 9 };
+    let report = Report {
+        blade: BladeFigures { figures, storage },
+        // Nobody has lent it.
+        containers: vec![(ContainerId::new(Uuid::from_u128(7)), figures)],
+    };
+    let body = Some(agent_message::Body::Figures(report_to_wire(&report)));
+    session.say.send(AgentMessage { body }).await.unwrap();
+    // In its order: when this is answered, that was heard.
+    let body = Some(agent_message::Body::Heartbeat(Heartbeat { seq: 1 }));
+    session.say.send(AgentMessage { body }).await.unwrap();
+    loop {
+        match session.hears().await {
+            controller_message::Body::Desired(_) => {}
+            controller_message::Body::HeartbeatAck(ack) if ack.seq == 1 => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    let subject = |subject| match controller.figures.looks(subject, Timestamp(0)) {
+        Series::Looks(looks) => looks.into_iter().map(|(_, look)| look).collect::<Vec<_>>(),
+        Series::RolledUp(..) => panic!("looks were asked for"),
+    };
+    assert_eq!(subject(Subject::Node(blade.node)), [figures]);
+    assert_eq!(subject(Subject::Container(report.containers[0].0)), []);
+    assert_eq!(controller.figures.storage(blade.node), storage);
 }
