@@ -108,7 +108,7 @@ async fn prepare(house: &mut House, options: &Options) -> Result<Place> {
     let request = CreateContainerRequest {
         name: NAME.to_owned(),
         image: options.image.clone(),
-        cpu_millis: 1000,
+        cpu_millis: 500,
         memory_bytes: 256 << 20,
         ..CreateContainerRequest::default()
     };

@@ -9,11 +9,10 @@ use leptos_router::{
 use wasm_bindgen::JsCast as _;
 
 use crate::{
-    components::{ConnectionNotice, Guard, Nav, Shortcuts},
+    components::{ConnectionNotice, Guard, Lazy, Nav, Shortcuts},
     erased,
-    pages::{
-        Account, ContainerPage, Containers, NewContainer, Nodes, NotFound, SignIn, TerminalPage,
-    },
+    pages::{Account, ContainerPage, Containers, NotFound, SignIn},
+    parts::Part,
     routes,
     state::{announcer::Announcer, session},
     text, time,
@@ -46,10 +45,11 @@ fn Frame() -> impl IntoView {
                 <Routes fallback=|| view! { <NotFound /> }>
                     <Route path=path!("/sign-in") view=SignIn />
                     <Route path=path!("/") view=|| view! { <Guard><Containers /></Guard> } />
-                    <Route path=path!("/new") view=|| view! { <Guard><NewContainer /></Guard> } />
+                    <Route path=path!("/new") view=|| view! { <Guard><Lazy part=Part::New /></Guard> } />
                     <Route path=path!("/c/:name") view=|| view! { <Guard><ContainerPage /></Guard> } />
-                    <Route path=path!("/c/:name/terminal") view=|| view! { <Guard><TerminalPage /></Guard> } />
-                    <Route path=path!("/admin/nodes") view=|| view! { <Guard><Nodes /></Guard> } />
+                    <Route path=path!("/c/:name/terminal") view=|| view! { <Guard><Lazy part=Part::Terminal /></Guard> } />
+                    <Route path=path!("/c/:name/files") view=|| view! { <Guard><Lazy part=Part::Files /></Guard> } />
+                    <Route path=path!("/admin/nodes") view=|| view! { <Guard><Lazy part=Part::Nodes /></Guard> } />
                     <Route path=path!("/account") view=|| view! { <Guard><Account /></Guard> } />
                 </Routes>
             </main>
@@ -73,19 +73,23 @@ fn focus_page_on_change(path: Memo<String>) {
         let path = path.get();
         if before.is_some_and(|before| before != path) {
             request_animation_frame(|| {
-                let heading = document()
-                    .query_selector("main [autofocus], main h1")
-                    .ok()
-                    .flatten()
-                    .or_else(|| document().get_element_by_id("main"));
-                if let Some(heading) = heading {
-                    focus(&heading);
-                }
+                focus_heading();
                 window().scroll_to_with_x_and_y(0.0, 0.0);
             });
         }
         path
     });
+}
+
+pub(crate) fn focus_heading() {
+    let heading = document()
+        .query_selector("main [autofocus], main h1")
+        .ok()
+        .flatten()
+        .or_else(|| document().get_element_by_id("main"));
+    if let Some(heading) = heading {
+        focus(&heading);
+    }
 }
 
 fn focus(element: &web_sys::Element) {

@@ -30,6 +30,20 @@ pub(crate) fn terminal(name: &str, owner: &str, number: Option<u32>) -> String {
     route
 }
 
+/// Without a path: where a person's files most likely are.
+pub(crate) fn files(name: &str, owner: &str, path: Option<&str>) -> String {
+    let mut route = format!("/c/{}/files", encode(name));
+    let mut separator = '?';
+    if !owner.is_empty() {
+        route.push_str(&format!("?owner={}", encode(owner)));
+        separator = '&';
+    }
+    if let Some(path) = path {
+        route.push_str(&format!("{separator}path={}", encode(path)));
+    }
+    route
+}
+
 pub(crate) fn new_from(name: &str) -> String {
     format!("{NEW}?from={}", encode(name))
 }
@@ -56,10 +70,19 @@ pub(crate) fn after_sign_in(next: Option<&str>) -> String {
 }
 
 fn encode(text: &str) -> String {
+    encode_but(text, b"-._~/")
+}
+
+/// The slash as well.
+pub(crate) fn encode_all(text: &str) -> String {
+    encode_but(text, b"-._~")
+}
+
+fn encode_but(text: &str, plain: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
             encoded.push(char::from(byte));
         } else {
             // Writing to a String cannot fail.
@@ -89,6 +112,8 @@ mod tests {
         assert_eq!(terminal("web", "", None), "/c/web/terminal");
         assert_eq!(terminal("web", "", Some(3)), "/c/web/terminal?t=3");
         assert_eq!(terminal("web", "b", Some(3)), "/c/web/terminal?owner=b&t=3");
+        assert_eq!(files("web", "", None), "/c/web/files");
+        assert_eq!(files("web", "b", Some("/a b/&")), "/c/web/files?owner=b&path=/a%20b/%26");
         assert_eq!(sign_in_and_back("/c/web?owner=a"), "/sign-in?next=/c/web%3Fowner%3Da");
         assert_eq!(sign_in_and_back("/"), "/sign-in");
         assert_eq!(sign_in_and_back("/account"), "/sign-in");

@@ -14,6 +14,9 @@ texts! {
     account: "Account", "アカウント";
     loading: "Loading", "読み込み中です";
     try_again: "Try again", "再試行";
+    new_version: "A new version of this console has been installed. Reload the page to go on.",
+        "コンソールが新しい版に更新されました。ページを再読み込みしてください。";
+    reload: "Reload", "再読み込み";
     close: "Close", "閉じる";
     copy: "Copy", "コピー";
     copied: "Copied", "コピーしました";
@@ -265,6 +268,101 @@ texts! {
     join_how: "Run this as root on the new blade, with the agent installed.",
         "エージェントを導入した新しいブレードで、rootとして次のコマンドを実行してください。";
     join_once: "Good for one blade, once. Expires", "1台につき1回だけ使えます。有効期限:";
+
+    // --- files
+    files: "Files", "ファイル";
+    files_of(name): "Files in {name}", "{name}のファイル";
+    root_folder: "Root folder", "ルートフォルダー";
+    folder: "Folder", "フォルダー";
+    file: "File", "ファイル";
+    file_size: "Size", "サイズ";
+    file_changed: "Changed", "更新";
+    folder_up: "Up one folder", "上のフォルダーへ";
+    link_to(target): "Link to {target}", "{target}へのリンク";
+    special_file: "Neither file nor folder", "特殊ファイル";
+    unnameable: "Its name is no text: it cannot be opened or changed here.",
+        "名前が文字として読めないため、ここでは操作できません。";
+    upload_files: "Upload", "アップロード";
+    upload_folder: "Upload a folder", "フォルダーをアップロード";
+    new_folder: "New folder", "新しいフォルダー";
+    folder_name: "Name of the folder", "フォルダー名";
+    rename: "Rename", "名前を変更";
+    new_name: "New name", "新しい名前";
+    save: "Save", "保存";
+    cancel: "Cancel", "キャンセル";
+    download: "Download", "ダウンロード";
+    download_file(name): "Download {name}", "{name}をダウンロード";
+    download_zip(name): "Download {name} as a zip archive", "{name}をzipでダウンロード";
+    download_folder: "Download the folder", "フォルダーをダウンロード";
+    rename_what(name): "Rename {name}", "{name}の名前を変更";
+    delete_what_file(name): "Delete {name}", "{name}を削除";
+    choose_what(name): "Select {name}", "{name}を選択";
+    choose_all: "Select all", "すべて選択";
+    delete_chosen: "Delete the selected", "選択した項目を削除";
+    show_hidden: "Hidden files", "隠しファイル";
+    search_files: "Search this folder", "フォルダー内を検索";
+    folder_empty: "Nothing in this folder", "このフォルダーは空です";
+    folder_empty_why: "Drop files or folders here, or choose them.",
+        "ここにファイルやフォルダーをドロップするか、選択してください。";
+    only_hidden: "There are only hidden files here.", "隠しファイルだけがあります。";
+    no_file_matches: "No name matches.", "一致する名前はありません。";
+    folder_truncated(count): "This folder holds more than {count} entries; the rest is not listed here. Use a terminal to see all.",
+        "このフォルダーには{count}件を超える項目があります。残りは表示していません。すべて見るにはターミナルを使ってください。";
+    show_more(count): "Show {count} more", "さらに{count}件を表示";
+    entries(count): "Entries: {count}", "{count}件";
+    drop_here(folder): "Drop to upload into {folder}", "ドロップすると{folder}にアップロードします";
+    file_name_dots: "A name cannot be . or ..", "「.」と「..」は名前に使えません";
+    file_name_slash: "A name cannot contain a slash.", "名前に「/」は使えません";
+    file_name_control: "A name cannot contain control characters.", "名前に制御文字は使えません";
+    file_name_long: "The name is too long.", "名前が長すぎます";
+    file_renamed(name): "It is now called {name}.", "名前を{name}に変更しました。";
+    folder_made(name): "The folder {name} is there.", "フォルダー{name}を作成しました。";
+    delete_one(name): "Delete {name}?", "{name}を削除しますか?";
+    delete_one_folder(name): "Delete the folder {name} with everything in it?", "フォルダー{name}を中身ごと削除しますか?";
+    delete_many(count): "Delete these {count}?", "次の{count}件を削除しますか?";
+    delete_folders_too: "Folders go with everything in them.", "フォルダーは中身ごと削除されます。";
+    delete_for_good: "This cannot be undone.", "この操作は取り消せません。";
+    and_more(count): "and {count} more", "ほか{count}件";
+    files_deleted(count): "Deleted: {count}", "{count}件を削除しました。";
+    uploads: "Uploads", "アップロード";
+    uploads_so_far(done, all): "{done} of {all} files", "{all}件中{done}件完了";
+    uploads_bytes(sent, all): "{sent} of {all}", "{sent}/{all}";
+    uploads_failed(count): "{count} failed", "失敗{count}件";
+    uploads_skipped(count): "{count} skipped", "スキップ{count}件";
+    uploads_preparing: "Preparing...", "準備しています";
+    uploads_finished: "All uploads have ended.", "アップロードが終わりました。";
+    uploads_more(count): "{count} more are in line", "ほか{count}件が待機中";
+    upload_progress(name): "Upload of {name}", "{name}のアップロード";
+    upload_waiting: "In line", "待機中";
+    upload_asking: "Is there already", "同じ名前があります";
+    upload_sending(percent): "{percent} %", "{percent}%";
+    upload_again: "Connection lost, trying again", "接続が切れました。再試行しています";
+    upload_paused: "Paused", "一時停止中";
+    upload_done: "Done", "完了";
+    upload_skipped: "Skipped", "スキップ";
+    pause: "Pause", "一時停止";
+    resume: "Resume", "再開";
+    pause_what(name): "Pause {name}", "{name}を一時停止";
+    resume_what(name): "Resume {name}", "{name}を再開";
+    cancel_what(name): "Cancel {name}", "{name}をキャンセル";
+    pause_all: "Pause all", "すべて一時停止";
+    resume_all: "Resume all", "すべて再開";
+    cancel_all: "Cancel all", "すべてキャンセル";
+    clear_list: "Clear the list", "一覧を消す";
+    upload_exists: "There is a file already", "同じ名前のファイルがあります";
+    upload_exists_what(path): "{path} is there already. Replace it?", "{path}はすでにあります。置き換えますか?";
+    upload_replace: "Replace", "置き換える";
+    upload_skip: "Skip", "スキップ";
+    upload_for_all: "Do the same for all others", "以降もすべて同じようにする";
+    upload_over_folder: "There is a folder of this name.", "同じ名前のフォルダーがあります。";
+    upload_unreadable: "The file on your computer has changed or cannot be read. Choose it again.",
+        "手元のファイルが変更されたか、読み取れません。もう一度選択してください。";
+    upload_not_read(names): "These could not be read on your computer: {names}", "手元の次の項目を読み取れませんでした: {names}";
+    to_files_above: "To the folder above", "上のフォルダーへ";
+    key_open: "Open (files)", "開く(ファイル)";
+    key_folder_up: "Up one folder (files)", "上のフォルダーへ(ファイル)";
+    key_rename: "Rename (files)", "名前を変更(ファイル)";
+    key_delete_file: "Delete (files)", "削除(ファイル)";
 
     // --- time
     one_day: "1 day", "1日";

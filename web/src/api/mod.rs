@@ -3,6 +3,7 @@
 mod calls;
 mod error;
 mod exec;
+mod files;
 mod frame;
 mod status;
 mod transport;
@@ -11,6 +12,7 @@ mod watch;
 pub(crate) use calls::*;
 pub(crate) use error::Error;
 pub(crate) use exec::*;
+pub(crate) use files::*;
 pub(crate) use status::{Code, FieldViolation};
 pub(crate) use transport::Stream;
 pub(crate) use watch::{Delta, Watched, follow};

@@ -48,6 +48,10 @@ pub(crate) fn Shortcuts() -> impl IntoView {
                 <div><dt><kbd>"/"</kbd></dt><dd>{text::search}</dd></div>
                 <div><dt><kbd>"?"</kbd></dt><dd>{text::shortcuts}</dd></div>
                 <div><dt><kbd>"Ctrl+Shift+L"</kbd></dt><dd>{text::leave_terminal}</dd></div>
+                <div><dt><kbd>"Enter"</kbd></dt><dd>{text::key_open}</dd></div>
+                <div><dt><kbd>"Backspace"</kbd></dt><dd>{text::key_folder_up}</dd></div>
+                <div><dt><kbd>"F2"</kbd></dt><dd>{text::key_rename}</dd></div>
+                <div><dt><kbd>"Delete"</kbd></dt><dd>{text::key_delete_file}</dd></div>
                 <div><dt><kbd>"Esc"</kbd></dt><dd>{text::close}</dd></div>
             </dl>
         </Dialog>

@@ -100,6 +100,7 @@ fn Detail(container: ArcRwSignal<Container>, feed: Feed<Container>) -> impl Into
             </div>
             <div class="acts">
                 <TerminalLink container=part() phase />
+                <FilesLink container=part() />
                 {move || acts(phase.get(), part().with_untracked(row::start))
                     .into_iter()
                     .map(|(act, class)| view! {
@@ -170,6 +171,23 @@ fn TerminalLink(
             }
             .into_any()
         }
+    }
+}
+
+/// They are there as well while it does not run.
+#[component]
+fn FilesLink(container: ArcRwSignal<Container>) -> impl IntoView {
+    let href = Memo::new(move |_| {
+        container.with(|c| {
+            let owner = session::person().map_or_else(String::new, |p| p.owner_key(&c.owner));
+            routes::files(&c.name, &owner, None)
+        })
+    });
+    view! {
+        <a class="button" href=href>
+            <Glyph icon=Icon::Folder />
+            <span>{text::files}</span>
+        </a>
     }
 }
 

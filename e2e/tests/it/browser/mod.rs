@@ -3,6 +3,8 @@
 
 mod accessibility;
 mod driver;
+mod files;
+mod parts;
 mod terminal;
 mod walk;
 
@@ -64,4 +66,34 @@ async fn terminal_in_japanese() {
         terminal::terminal(&browser, &demo).await;
     })
     .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn files_in_english() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::English, async move |browser| files::files(&browser, &demo).await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn files_in_japanese() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::Japanese, async move |browser| files::files(&browser, &demo).await)
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn parts_in_english() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::English, async move |browser| parts::parts(&browser, &demo).await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn parts_in_japanese() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::Japanese, async move |browser| parts::parts(&browser, &demo).await)
+        .await;
 }

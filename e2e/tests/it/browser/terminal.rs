@@ -44,7 +44,7 @@ pub(super) async fn terminal(browser: &Browser, demo: &Demo) {
     sign_in(browser, demo, "bob").await;
     lend(browser, demo, &name).await;
     // Nothing of it is loaded before it is needed.
-    let lazy = "return performance.getEntriesByType('resource').filter((e) => e.name.includes('/lazy/')).length";
+    let lazy = "return performance.getEntriesByType('resource').filter((e) => e.name.includes('/lazy/terminal')).length";
     assert_eq!(browser.value(lazy).await, 0);
 
     browser.run(SPY).await;
@@ -264,7 +264,7 @@ async fn ends(browser: &Browser) {
 }
 
 /// Into what has the focus, as a keyboard does.
-async fn type_line(browser: &Browser, line: &str) {
+pub(super) async fn type_line(browser: &Browser, line: &str) {
     browser.run("document.querySelector('.terminal-screen textarea').focus()").await;
     let actions: Vec<KeyAction> = line
         .chars()
@@ -283,7 +283,7 @@ async fn keys(browser: &Browser, actions: &[KeyAction]) {
 }
 
 /// What is on the screen and above it, with `text` in it.
-async fn see(browser: &Browser, text: &str) -> String {
+pub(super) async fn see(browser: &Browser, text: &str) -> String {
     const READ: &str = "const screen = document.querySelector('.terminal-screen')?.berthScreen; return screen ? '\\n' + screen.text() : ''";
     let deadline = Instant::now() + PATIENCE;
     loop {

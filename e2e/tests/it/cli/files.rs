@@ -126,6 +126,10 @@ fn two_gigabytes_over_a_line_that_breaks_three_times_each_way() {
     let said = terminal.says(&["exec", name, "--", "ls", "-A", "/srv"], b"");
     assert_eq!(said, "large\nwww\n");
 
+    // Its blade has looked often enough by now to say what that took.
+    let used = terminal.says(&["top", "--no-stream", "-o", "json"], b"");
+    assert!(used.contains(&format!("\"{name}\"")), "{used}");
+
     let received = here.path().join("received");
     copy(&there, &received.display().to_string());
     assert_eq!(line.cuts().1, 3, "the line broke on the way down");

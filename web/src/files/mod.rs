@@ -1,0 +1,18 @@
+//! Files in a container, apart from how they are shown: paths, what a folder holds, and what is on its way there.
+
+mod listing;
+mod order;
+mod path;
+pub(crate) mod upload;
+
+pub(crate) use listing::{Listing, list};
+pub(crate) use order::{Column, Direction, Order};
+pub(crate) use path::{ROOT, crumbs, is_hidden, join, name_problem, parent, url};
+
+/// Whose container's files.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Whose {
+    pub(crate) name: String,
+    /// Empty for the caller's own.
+    pub(crate) owner: String,
+}

@@ -1,0 +1,58 @@
+//! Pages that most visits do without: each is a file of its own, cut out of the program when it is built and fetched when
+//! the page is visited.
+
+use std::{future::Future, pin::Pin};
+
+use leptos::{
+    prelude::*,
+    wasm_split::{SplitLoaderError, wasm_split},
+};
+
+use crate::pages::{FilesPage, NewContainer, Nodes, TerminalPage};
+
+/// Draws the page, once it is here.
+pub(crate) type Draw = fn() -> AnyView;
+type Loading = Pin<Box<dyn Future<Output = Result<Draw, SplitLoaderError>>>>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Files,
+    New,
+    Nodes,
+    Terminal,
+}
+
+impl Part {
+    /// Once per page, however often it is called; after a failure the next call is another attempt.
+    pub(crate) fn load(self) -> Loading {
+        match self {
+            Part::Files => Box::pin(files()),
+            Part::New => Box::pin(new()),
+            Part::Nodes => Box::pin(nodes()),
+            Part::Terminal => Box::pin(terminal()),
+        }
+    }
+}
+
+// What is reachable from one of these alone is in its file. They give a function and not a page: a page belongs to what
+// asks for it, and is drawn anew each time.
+
+#[wasm_split(files, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn files() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <FilesPage /> }.into_any())
+}
+
+#[wasm_split(new, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn new() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <NewContainer /> }.into_any())
+}
+
+#[wasm_split(nodes, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn nodes() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <Nodes /> }.into_any())
+}
+
+#[wasm_split(terminal, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn terminal() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <TerminalPage /> }.into_any())
+}
