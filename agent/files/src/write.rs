@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{Read as _, Seek as _, SeekFrom, Write as _},
     os::fd::AsFd,
+    thread::JoinHandle,
 };
 
 use berth_core::files::{self, Blake3, Entry, FileFault, FilePath, Replace};
@@ -27,6 +28,7 @@ const MODE_DEFAULT: u32 = 0o644;
 /// Rights that whoever uploads can give: none to become somebody else.
 const MODE_MASK: u32 = 0o755;
 const BUFFER: usize = 256 << 10;
+const FLUSH: u64 = 32 << 20;
 /// While it is written, it is nobody's but ours.
 const MODE_PART: u32 = 0o600;
 
@@ -48,6 +50,30 @@ pub struct Writer {
     modified: Option<berth_core::relay::Moment>,
     replace: Replace,
     progress: Progress,
+    flushing: Flushing,
+}
+
+/// Sends what was written to the disk while more of it comes, so that the end need not wait for all of it, and a large file does
+/// not fill the blade's memory with what is still to be written.
+#[derive(Debug, Default)]
+struct Flushing {
+    written: u64,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Flushing {
+    fn wrote(&mut self, bytes: usize, part: &File) {
+        self.written += bytes as u64;
+        let is_idle = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        if self.written < FLUSH || !is_idle {
+            return;
+        }
+        self.written = 0;
+        if let Ok(part) = part.try_clone() {
+            // What cannot be written is said where all of it is flushed.
+            self.thread = Some(std::thread::spawn(move || drop(part.sync_data())));
+        }
+    }
 }
 
 /// Whose it will be, and with which permissions.
@@ -91,6 +117,7 @@ impl Tree {
             modified: write.modified,
             replace: write.replace,
             progress,
+            flushing: Flushing::default(),
         })
     }
 
@@ -122,6 +149,7 @@ impl Writer {
         }
         self.progress.hasher.update(data);
         self.progress.at += data.len() as u64;
+        self.flushing.wrote(data.len(), &self.part);
         Ok(())
     }
 

@@ -148,9 +148,7 @@ fn message(method: &str, who: Who) -> Vec<u8> {
             v1::MoveRequest { name, owner, path, destination, replace: false }.encode_to_vec()
         }
         "Delete" => v1::DeleteFileRequest { name, owner, path }.encode_to_vec(),
-        "GetFigures" => {
-            v1::GetFiguresRequest { name, owner, ..Default::default() }.encode_to_vec()
-        }
+        "GetFigures" => v1::GetFiguresRequest { name, owner, ..Default::default() }.encode_to_vec(),
         "GetNodeFigures" => {
             v1::GetNodeFiguresRequest { name: node, ..Default::default() }.encode_to_vec()
         }
