@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{Read as _, Seek as _, SeekFrom, Write as _},
+    io::{self, Read as _, Seek as _, SeekFrom, Write as _},
     os::fd::AsFd,
     thread::JoinHandle,
 };
@@ -58,21 +58,35 @@ pub struct Writer {
 #[derive(Debug, Default)]
 struct Flushing {
     written: u64,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
 }
 
 impl Flushing {
-    fn wrote(&mut self, bytes: usize, part: &File) {
+    fn wrote(&mut self, bytes: usize, part: &File) -> io::Result<()> {
         self.written += bytes as u64;
-        let is_idle = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
-        if self.written < FLUSH || !is_idle {
-            return;
+        let is_busy = self.thread.as_ref().is_some_and(|thread| !thread.is_finished());
+        if self.written < FLUSH || is_busy {
+            return Ok(());
         }
+        self.settle()?;
         self.written = 0;
-        if let Ok(part) = part.try_clone() {
-            // What cannot be written is said where all of it is flushed.
-            self.thread = Some(std::thread::spawn(move || drop(part.sync_data())));
-        }
+        let part = part.try_clone()?;
+        self.thread = Some(std::thread::spawn(move || part.sync_data()));
+        Ok(())
+    }
+
+    /// Waits for what is on its way. The kernel tells of a failed write once: whoever hears of it must pass it on, because the
+    /// next flush succeeds.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(thread) = self.thread.take() else { return Ok(()) };
+        thread.join().map_err(|_| io::Error::other("the flushing thread has ended"))?
+    }
+}
+
+impl Drop for Flushing {
+    fn drop(&mut self) {
+        // Of what is given up, or was settled before. The part's lock is held as long as the thread has the file.
+        drop(self.settle());
     }
 }
 
@@ -149,17 +163,23 @@ impl Writer {
         }
         self.progress.hasher.update(data);
         self.progress.at += data.len() as u64;
-        self.flushing.wrote(data.len(), &self.part);
-        Ok(())
+        match self.flushing.wrote(data.len(), &self.part) {
+            Ok(()) => Ok(()),
+            // Which of its bytes are lost is not known.
+            Err(error) => self.give_up(Error::io(&self.path, error)),
+        }
     }
 
     /// To be gone on with.
-    pub fn keep(self) -> Progress {
-        self.progress
+    pub fn keep(mut self) -> Result<Progress> {
+        match self.flushing.settle() {
+            Ok(()) => Ok(self.progress),
+            Err(error) => self.give_up(Error::io(&self.path, error)),
+        }
     }
 
     /// Puts it in its place, if its bytes are those that were meant.
-    pub fn finish(self, digest: Blake3) -> Result<Entry> {
+    pub fn finish(mut self, digest: Blake3) -> Result<Entry> {
         let path = self.path.clone();
         if self.size.is_some_and(|size| self.progress.at != size) {
             return self.give_up(Error::fault(FileFault::WrongSize, path));
@@ -167,6 +187,9 @@ impl Writer {
         // The comparison takes the same time for every digest; it need not, but does no harm.
         if self.progress.hasher.finalize() != blake3::Hash::from_bytes(digest.0) {
             return self.give_up(Error::fault(FileFault::WrongDigest, path));
+        }
+        if let Err(error) = self.flushing.settle() {
+            return self.give_up(Error::io(path, error));
         }
         match self.publish() {
             Ok(entry) => Ok(entry),
@@ -280,5 +303,29 @@ fn resume(
         }
         hasher.update(&buffer[..read]);
         at += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed() -> Flushing {
+        let thread = std::thread::spawn(|| Err(io::ErrorKind::StorageFull.into()));
+        while !thread.is_finished() {
+            std::thread::yield_now();
+        }
+        Flushing { written: FLUSH, thread: Some(thread) }
+    }
+
+    #[test]
+    fn a_flush_that_failed_is_told_whoever_comes_next() {
+        let part = tempfile::tempfile().unwrap();
+        assert_eq!(failed().settle().unwrap_err().kind(), io::ErrorKind::StorageFull);
+        assert_eq!(failed().wrote(1, &part).unwrap_err().kind(), io::ErrorKind::StorageFull);
+        let mut good = Flushing::default();
+        good.wrote(usize::try_from(FLUSH).unwrap(), &part).unwrap();
+        assert!(good.thread.is_some());
+        good.settle().unwrap();
     }
 }

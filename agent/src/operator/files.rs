@@ -4,8 +4,7 @@
 mod ask;
 mod kept;
 mod streams;
-
-use std::sync::Arc;
+mod turns;
 
 use berth_core::{
     files::{FileFault, FilePath, FilesOperation, Read},
@@ -18,16 +17,11 @@ use berth_docker::{
 };
 use berth_files::{Error, Owner, Tree};
 use berth_reconcile::runtime::EngineId;
-use tokio::{
-    sync::{Semaphore, mpsc},
-    task::spawn_blocking,
-};
+use tokio::{sync::mpsc, task::spawn_blocking};
 
-use self::kept::Kept;
+use self::{kept::Kept, turns::Turns};
 use crate::session::chain;
 
-/// Of all containers together: each holds a thread and half a megabyte.
-const AT_ONCE: usize = 96;
 const FRAMES: usize = 4;
 /// A container's list of accounts.
 const ACCOUNTS: &str = "/etc/passwd";
@@ -38,12 +32,12 @@ const ACCOUNTS_MAXIMUM: usize = 1 << 20;
 pub struct Files {
     docker: Docker,
     kept: Kept,
-    threads: Arc<Semaphore>,
+    turns: Turns,
 }
 
 impl Files {
     pub fn new(docker: Docker) -> Self {
-        Self { docker, kept: Kept::default(), threads: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { docker, kept: Kept::default(), turns: Turns::default() }
     }
 
     pub(super) async fn perform(
@@ -54,8 +48,8 @@ impl Files {
         from: mpsc::Receiver<Frame>,
         to: &mpsc::Sender<Frame>,
     ) -> Result<End, End> {
-        let thread = Arc::clone(&self.threads).try_acquire_owned();
-        let thread = thread.map_err(|_| End::file(FileFault::Busy, path(&operation).as_str()))?;
+        let turn = self.turns.take(container);
+        let turn = turn.ok_or_else(|| End::file(FileFault::Busy, path(&operation).as_str()))?;
         let place = self.docker.place(engine, access(&operation)).await;
         let Place { root, user, lease } = place.map_err(|error| nowhere(&operation, &error))?;
         let (passing, from) = match lease {
@@ -67,7 +61,7 @@ impl Files {
         };
         let (to, kept) = (to.clone(), self.kept.clone());
         let mut working = spawn_blocking(move || {
-            let _thread = thread;
+            let _turn = turn;
             let owner = owner(Tree::new(root.try_clone()?, Owner { uid: 0, gid: 0 }), &user);
             let tree = Tree::new(root, owner);
             Ok::<_, std::io::Error>(ask::perform(&tree, container, operation, from, &to, &kept))

@@ -82,7 +82,7 @@ fn a_broken_one_goes_on() {
         let from = usize::try_from(writer.position()).unwrap();
         writer.write(&content[from..end]).unwrap();
         // With what the agent still knows, and without: it was killed.
-        kept = Some(writer.keep()).filter(|_| index % 2 == 0);
+        kept = Some(writer.keep().unwrap()).filter(|_| index % 2 == 0);
     }
     let mut writer = world.tree.write(&wanted, kept).unwrap();
     assert_eq!(writer.position(), 350_001);
@@ -194,7 +194,7 @@ proptest! {
             let from = usize::try_from(writer.position()).unwrap();
             let to = (from + length).min(content.len());
             writer.write(&content[from..to]).unwrap();
-            kept = remembered.then(|| writer.keep());
+            kept = remembered.then(|| writer.keep().unwrap());
         }
         let mut writer = world.tree.write(&wanted, kept).unwrap();
         let from = usize::try_from(writer.position()).unwrap();

@@ -138,7 +138,7 @@ fn write(
             // To be gone on with, whether its caller says so or is gone.
             Some(Frame::EndOfInput) | None => {
                 let position = writer.position();
-                kept.put(key, writer.keep());
+                kept.put(key, writer.keep()?);
                 say(to, Frame::Position(position));
                 return Ok(());
             }
