@@ -12,10 +12,10 @@ use anyhow::{Context as _, Result, ensure};
 use berth_proto::v1::CreateContainerRequest;
 
 use crate::{
-    engine::Engine,
     figure::Figure,
     house::House,
-    person::{Administrator, Person, connect},
+    lent::{ACCOUNT, lend},
+    person::Person,
     say,
     statistics::median,
 };
@@ -97,16 +97,6 @@ struct Place {
 }
 
 async fn prepare(house: &mut House, options: &Options) -> Result<Place> {
-    say(format_args!("controller and agent of our own in {}", options.folder.display()));
-    let password = house.add_user("admin", "administrator")?;
-    let secret = house.add_user("person", "student")?;
-    house.start_controller()?;
-    let channel = connect(&house.url(), &house.authority()).await?;
-    let mut administrator = Administrator::sign_in(&channel, &password).await?;
-    house.join(&administrator.join_string().await?)?;
-    house.start_agent()?;
-    administrator.ready_node().await?;
-    let mut person = Person::sign_in(&channel, "person", &secret).await?;
     let request = CreateContainerRequest {
         name: NAME.to_owned(),
         image: options.image.clone(),
@@ -114,23 +104,19 @@ async fn prepare(house: &mut House, options: &Options) -> Result<Place> {
         memory_bytes: 256 << 20,
         ..CreateContainerRequest::default()
     };
-    let id = person.client().create_container(request).await?.into_inner().id;
-    let (_, lost) = person.until_running(&[NAME.to_owned()]).await?;
-    ensure!(lost.is_empty(), "it does not run: {lost:?}");
-    let mut engine = Engine::connect(&options.socket).await?;
-    let engine_id = engine.id_of(&format!("berth-{id}.1")).await?;
+    let lent = lend(house, &options.socket, request).await?;
     let place = Place {
         folder: options.folder.clone(),
         cli: options.programs.join("berth"),
         socket: options.socket.clone(),
-        engine_id,
-        _person: person,
+        engine_id: lent.engine_id,
+        _person: lent.person,
     };
     let authority = house.authority();
-    let login = ["login", &house.url(), "-a", "person", "--password-stdin", "--ca-file"];
+    let login = ["login", &house.url(), "-a", ACCOUNT, "--password-stdin", "--ca-file"];
     let mut login = place.berth(&login);
     let mut child = login.arg(authority).stdin(Stdio::piped()).spawn()?;
-    child.stdin.take().context("its input is ours")?.write_all(secret.as_bytes())?;
+    child.stdin.take().context("its input is ours")?.write_all(lent.password.as_bytes())?;
     ensure!(child.wait()?.success(), "the command line cannot sign in");
     Ok(place)
 }

@@ -7,6 +7,7 @@ mod figures;
 mod files;
 mod house;
 mod launch;
+mod lent;
 mod person;
 mod recorder;
 mod statistics;

@@ -19,10 +19,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 use crate::{
-    engine::Engine,
     figure::Figure,
     house::House,
-    person::{Administrator, ExecClient, Person, connect},
+    lent::{Lent, lend},
+    person::{ExecClient, Person},
     say,
     statistics::{median, quantile},
 };
@@ -150,17 +150,6 @@ impl std::fmt::Display for Echoes {
 }
 
 async fn prepare(house: &mut House, options: &Options) -> Result<Place> {
-    say(format_args!("controller and agent of our own in {}", options.folder.display()));
-    let password = house.add_user("admin", "administrator")?;
-    let secret = house.add_user("person", "student")?;
-    house.start_controller()?;
-    let channel = connect(&house.url(), &house.authority()).await?;
-    let mut administrator = Administrator::sign_in(&channel, &password).await?;
-    house.join(&administrator.join_string().await?)?;
-    house.start_agent()?;
-    administrator.ready_node().await?;
-
-    let mut person = Person::sign_in(&channel, "person", &secret).await?;
     let request = CreateContainerRequest {
         name: NAME.to_owned(),
         image: options.image.clone(),
@@ -168,12 +157,8 @@ async fn prepare(house: &mut House, options: &Options) -> Result<Place> {
         memory_bytes: 128 << 20,
         ..CreateContainerRequest::default()
     };
-    let id = person.client().create_container(request).await?.into_inner().id;
-    let (_, lost) = person.until_running(&[NAME.to_owned()]).await?;
-    ensure!(lost.is_empty(), "it does not run: {lost:?}");
-    let mut engine = Engine::connect(&options.socket).await?;
-    let engine = engine.id_of(&format!("berth-{id}.1")).await?;
-    let engine = EngineId::parse(&engine).context("the engine's id is one")?;
+    let Lent { person, engine_id, .. } = lend(house, &options.socket, request).await?;
+    let engine = EngineId::parse(&engine_id).context("the engine's id is one")?;
     let client = person.exec();
     Ok(Place { client, exec: Exec::new(&options.socket), engine, person })
 }

@@ -332,7 +332,6 @@ fn refuse(caller: &Caller, error: &Error) -> Response {
             tonic::Code::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             tonic::Code::InvalidArgument => StatusCode::BAD_REQUEST,
             tonic::Code::DataLoss => StatusCode::UNPROCESSABLE_ENTITY,
-            tonic::Code::FailedPrecondition => StatusCode::PRECONDITION_FAILED,
             // 409 is for an upload's position.
             _ => StatusCode::PRECONDITION_FAILED,
         },
