@@ -5,7 +5,8 @@ use std::{error::Error, fmt::Write as _, fs, path::PathBuf};
 
 use prost::Message as _;
 
-const FILES: [&str; 12] = [
+const FILES: [&str; 14] = [
+    "berth/v1/apps.proto",
     "berth/v1/auth.proto",
     "berth/v1/container.proto",
     "berth/v1/errors.proto",
@@ -15,6 +16,7 @@ const FILES: [&str; 12] = [
     "berth/v1/logs.proto",
     "berth/v1/node.proto",
     "berth/v1/usage.proto",
+    "berth/v1/volumes.proto",
     "berth/agent/v1/agent.proto",
     "berth/agent/v1/ledger.proto",
     "berth/agent/v1/relay.proto",

@@ -21,6 +21,7 @@ pub struct Config {
     pub node: Node,
     pub offer: berth_inventory::Options,
     pub reconcile: Reconcile,
+    pub storage: berth_storage::Options,
     pub docker: berth_docker::Options,
 }
 
@@ -106,6 +107,18 @@ fn check(config: &Config) -> Result<(), ConfigError> {
             &format!("{key:?} or its value has characters that labels cannot have"),
         );
     }
+    let directories =
+        [("storage.homes", &config.storage.homes), ("storage.volumes", &config.storage.volumes)];
+    for (field, path) in directories {
+        if path.as_ref().is_some_and(|path| {
+            !path.as_os_str().is_empty() && (!path.is_absolute() || path.parent().is_none())
+        }) {
+            return wrong(field, "an absolute path is wanted, of a directory of its own");
+        }
+    }
+    if config.storage.measure.is_zero() {
+        return wrong("storage.measure", "a period cannot be zero");
+    }
     if config.reconcile.refresh.is_zero() || config.reconcile.inventory.is_zero() {
         return wrong("reconcile", "periods cannot be zero");
     }
@@ -155,6 +168,9 @@ mod tests {
             "[offer]\nports = { start = 80, end = 90 }\n",
             "[offer]\nports = { start = 30000, end = 20000 }\n",
             "[reconcile]\nrefresh = \"0s\"\n",
+            "[storage]\nhomes = \"homes\"\n",
+            "[storage]\nhomes = \"/\"\n",
+            "[storage]\nhome = \"/srv\"\n",
             "[offer]\nlabels = { rack = \"a b\" }\n",
         ] {
             assert!(load_text(bad).is_err(), "{bad}");

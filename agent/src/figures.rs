@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use crate::space::Measured;
 use berth_core::{
     clock::Timestamp,
     figures::{PERIOD, Report},
@@ -42,6 +43,7 @@ pub struct Meter<R, L> {
     reconciler: Arc<Reconciler<R, L>>,
     /// The first process of each start.
     inits: HashMap<(EngineId, Timestamp), u32>,
+    space: Measured,
 }
 
 /// What a look needs, lent to the thread that may block.
@@ -53,8 +55,8 @@ struct Instruments {
 }
 
 impl<R: Runtime, L: Ledger> Meter<R, L> {
-    pub fn new(docker: Docker, reconciler: Arc<Reconciler<R, L>>) -> Self {
-        Self { docker, reconciler, inits: HashMap::new() }
+    pub fn new(docker: Docker, reconciler: Arc<Reconciler<R, L>>, space: Measured) -> Self {
+        Self { docker, reconciler, inits: HashMap::new(), space }
     }
 
     /// For ever.
@@ -76,7 +78,8 @@ impl<R: Runtime, L: Ledger> Meter<R, L> {
             match looked {
                 Ok((back, report)) => {
                     instruments = Some(back);
-                    if let Some(report) = report {
+                    if let Some(mut report) = report {
+                        report.space = self.space.borrow().to_vec();
                         publish.send_replace(Some(Arc::new(report)));
                     }
                 }

@@ -7,6 +7,7 @@ use berth_core::{
     fault::{Fault, FaultKind},
     node::Inventory,
     resources::MIB,
+    storage::Storage,
 };
 use berth_docker::Docker;
 use berth_inventory::{Engine, Nvml, Options, Surveyor};
@@ -16,6 +17,7 @@ use tokio::sync::watch;
 /// What others use is rounded up to these, so that a browser tab on the blade is not news for the whole cluster.
 const CPU_STEP: u32 = 100;
 const MEMORY_STEP: u64 = 64 * MIB;
+const STORAGE_PATIENCE: Duration = Duration::from_secs(5);
 
 pub struct Inspector<R, L> {
     options: Options,
@@ -33,6 +35,8 @@ impl<R: Runtime, L: Ledger> Inspector<R, L> {
 
     pub async fn look(&mut self) -> Inventory {
         let mut problems = self.docker.problems();
+        let (storage, missing) = storage(&self.docker).await;
+        problems.extend(missing);
         let foreign = match self.docker.foreign(self.options.ports, &self.reconciler.wanted()).await
         {
             Ok(foreign) => foreign,
@@ -48,6 +52,7 @@ impl<R: Runtime, L: Ledger> Inspector<R, L> {
             foreign: foreign.resources,
             foreign_ports: foreign.ports,
             our_ports: self.reconciler.ports(),
+            storage,
             problems,
         };
         let mut surveyor = self
@@ -87,6 +92,19 @@ impl<R: Runtime, L: Ledger> Inspector<R, L> {
                 *known = seen;
                 changed
             });
+        }
+    }
+}
+
+/// A share whose server has gone away answers never; the rest of the machine is looked at all the same.
+async fn storage(docker: &Docker) -> (Storage, Vec<Fault>) {
+    let storage = docker.storage().clone();
+    let looked = tokio::task::spawn_blocking(move || storage.survey());
+    match tokio::time::timeout(STORAGE_PATIENCE, looked).await {
+        Ok(Ok(seen)) => seen,
+        Ok(Err(_)) | Err(_) => {
+            let why = "the directory of homes does not answer";
+            (Storage::default(), vec![Fault::new(FaultKind::StorageMissing, why)])
         }
     }
 }

@@ -190,6 +190,7 @@ mod tests {
                 user: UserId::new(Uuid::from_u128(9)),
                 hostname: "c".into(),
                 runtime: RuntimeKind::Docker,
+                belongings: None,
             },
         };
         let containers = [container(1), container(2)].map(|c| (c.id, c)).into();

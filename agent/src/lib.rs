@@ -16,3 +16,4 @@ pub mod operator;
 pub mod relay;
 pub mod session;
 mod slots;
+pub mod space;

@@ -21,6 +21,7 @@ use berth_agent::{
     operator::{DockerOperator, Files},
     relay::{Connect, Relays},
     session::{Agent, chain},
+    space,
 };
 use berth_core::{
     clock::{Clock, Timestamp},
@@ -31,6 +32,7 @@ use berth_reconcile::{
     point,
     reconciler::{Options, Reconciler},
 };
+use berth_storage::Storage;
 use clap::{Parser, Subcommand};
 use tokio::sync::watch;
 
@@ -50,8 +52,10 @@ enum Command {
     Join { join_string: String },
     /// Runs until it is told to stop. What it started goes on running.
     Run,
-    /// Removes everything of ours from this blade: containers, networks, firewall rules.
+    /// Removes everything of ours from this blade: containers, networks, firewall rules. Homes stay.
     Purge,
+    /// Makes the configured directory of homes the one that all blades know. Once, where the share is mounted.
+    InitHomes,
     /// Reads the configuration and says what is wrong with it.
     CheckConfig,
     /// Shows the configuration as it is, with the defaults.
@@ -121,7 +125,20 @@ async fn execute(arguments: Arguments) -> anyhow::Result<()> {
             let removed =
                 berth_docker::cleanup(&config.docker, membership.cluster, membership.node).await?;
             holder::stop_all(&holder::directory(&config.data.dir)).await?;
+            let storage = storage(&config, membership.node)?;
+            for key in storage.keys()? {
+                storage.release(key)?;
+            }
+            for directory in config.storage.homes.iter().chain(&config.storage.volumes) {
+                berth_storage::unmount(directory)?;
+            }
             println!("removed: {} containers, {} networks", removed.containers, removed.networks);
+            Ok(())
+        }
+        Command::InitHomes => {
+            let homes = config.storage.homes.context("storage.homes is not set")?;
+            let id = berth_storage::initialize(&homes)?;
+            println!("{} is the store {id}", homes.display());
             Ok(())
         }
         Command::CheckConfig => {
@@ -159,7 +176,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
         tracing::warn!("{sentence}");
     }
 
-    let docker = connect_engine(&config, membership.cluster, membership.node).await;
+    let storage = storage(&config, membership.node)?;
+    let docker = connect_engine(&config, storage, membership.cluster, membership.node).await;
     let options = Options {
         stop_grace: config.reconcile.stop_grace,
         orphan_grace: config.reconcile.orphan_grace,
@@ -177,7 +195,14 @@ async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(Arc::clone(&reconciler).drive());
 
     let (measured, figures) = watch::channel(None);
-    tokio::spawn(Meter::new(docker.clone(), Arc::clone(&reconciler)).run(measured));
+    let (counted, space) = watch::channel(Arc::default());
+    tokio::spawn(space::measure(
+        docker.clone(),
+        Arc::clone(&reconciler),
+        config.storage.measure,
+        counted,
+    ));
+    tokio::spawn(Meter::new(docker.clone(), Arc::clone(&reconciler), space).run(measured));
 
     let files = Files::new(docker.clone());
     let mut inspector = Inspector::new(config.offer.clone(), docker, Arc::clone(&reconciler));
@@ -226,14 +251,22 @@ fn dialer(directory: PathBuf, dial: connect::Dial) -> Connect {
     })
 }
 
+/// What is mounted for containers is not in our own folder: whoever removes that must not get to people's homes.
+fn storage(config: &Config, node: berth_core::id::NodeId) -> anyhow::Result<Storage> {
+    let run = PathBuf::from("/run/berth/homes").join(node.to_string());
+    Storage::start(&config.storage, &config.data.dir, run)
+        .context("what is kept for containers cannot be used")
+}
+
 /// The engine may come up after us; without it there is nothing to do but to wait.
 async fn connect_engine(
     config: &Config,
+    storage: Storage,
     cluster: berth_core::id::ClusterId,
     node: berth_core::id::NodeId,
 ) -> Docker {
     loop {
-        match berth_docker::connect(config.docker.clone(), cluster, node).await {
+        match berth_docker::connect(config.docker.clone(), storage.clone(), cluster, node).await {
             Ok(docker) => return docker,
             Err(error) => {
                 tracing::warn!(%error, "waiting for the engine");

@@ -362,5 +362,6 @@ fn report(set: &BTreeMap<String, wire::DesiredContainer>, round: u32) -> Report 
             storage: Storage { used_bytes: 100 * GIB, total_bytes: 900 * GIB },
         },
         containers: (1..).zip(ids).map(|(number, id)| (id, figures(number))).collect(),
+        space: Vec::new(),
     }
 }

@@ -88,6 +88,9 @@ impl House {
             [offer]
             address = "127.0.0.1"
             ports = { start = (i64::from(PORTS.0)), end = (i64::from(PORTS.1)) }
+            [storage]
+            homes = (self.folder.join("homes").display().to_string())
+            volumes = (self.folder.join("volumes").display().to_string())
             [docker]
             socket = (engine.display().to_string())
             subnets = SUBNETS

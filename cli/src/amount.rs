@@ -1,32 +1,15 @@
 //! Amounts as people type them.
 
-/// "2", "0.5", "1.25": cores, in thousandths.
+use berth_core::definition::{Cpu, Memory};
+
+/// "2", "0.5", "500m": cores, in thousandths.
 pub(crate) fn cpu(text: &str) -> Result<u32, String> {
-    let wrong = || "cores are a number such as 2 or 0.5".to_owned();
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    if whole.is_empty() || !digits(whole) || !digits(part) || part.len() > 3 {
-        return Err(wrong());
-    }
-    let whole: u32 = whole.parse().map_err(|_| wrong())?;
-    let part: u32 = format!("{part:0<3}").parse().map_err(|_| wrong())?;
-    whole.checked_mul(1000).and_then(|millis| millis.checked_add(part)).ok_or_else(wrong)
+    text.parse().map(|Cpu(millis)| millis).map_err(|error| format!("{error}"))
 }
 
-/// "512m", "2g", "2GiB": bytes. Units are powers of 1024, as the engine's are.
+/// "512m", "2g", "2GiB": bytes.
 pub(crate) fn memory(text: &str) -> Result<u64, String> {
-    let wrong = || "memory is a number with a unit, such as 512m or 2g".to_owned();
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let unit = match unit.trim().to_ascii_lowercase().as_str() {
-        "k" | "kib" => 1 << 10,
-        "m" | "mib" => 1 << 20,
-        "g" | "gib" => 1 << 30,
-        "t" | "tib" => 1_u64 << 40,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(unit).ok_or_else(wrong)
+    text.parse().map(|Memory(bytes)| bytes).map_err(|error| format!("{error}"))
 }
 
 /// "KEY=value".

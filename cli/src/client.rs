@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use berth_proto::v1::{
-    auth_service_client::AuthServiceClient, container_service_client::ContainerServiceClient,
+    app_service_client::AppServiceClient, auth_service_client::AuthServiceClient, container_service_client::ContainerServiceClient,
     exec_service_client::ExecServiceClient, file_service_client::FileServiceClient,
     forward_service_client::ForwardServiceClient, log_service_client::LogServiceClient,
-    node_service_client::NodeServiceClient, usage_service_client::UsageServiceClient,
+    node_service_client::NodeServiceClient,
+    volume_service_client::VolumeServiceClient, usage_service_client::UsageServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -81,6 +82,10 @@ impl Client {
         Ok(Self { channel, metadata: Metadata { authorization } })
     }
 
+    pub(crate) fn apps(&self) -> AppServiceClient<As> {
+        AppServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
+    }
+
     pub(crate) fn auth(&self) -> AuthServiceClient<As> {
         AuthServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
     }
@@ -107,6 +112,10 @@ impl Client {
 
     pub(crate) fn usage(&self) -> UsageServiceClient<As> {
         UsageServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
+    }
+
+    pub(crate) fn volumes(&self) -> VolumeServiceClient<As> {
+        VolumeServiceClient::with_interceptor(self.channel.clone(), self.metadata.clone())
     }
 
     pub(crate) fn nodes(&self) -> NodeServiceClient<As> {

@@ -4,6 +4,7 @@ mod amount;
 mod client;
 mod commands;
 mod console;
+mod definition;
 mod harmless;
 mod output;
 mod settings;
@@ -26,6 +27,7 @@ const EXIT_CODES: &str = "Exit codes:
   4  there is no such thing
   5  the container did not come to run
   6  the service cannot be reached
+  7  a change needs a re-creation that nobody allowed (apply)
 `exec` and `attach` end with the code of the program that they showed, and with 255 when that is not known.";
 
 /// Borrows containers.
@@ -48,6 +50,12 @@ enum Command {
     Ps(commands::ps::Ps),
     /// Borrows a container and waits until it runs
     Run(commands::run::Run),
+    /// Shows containers' definitions
+    Get(commands::get::Get),
+    /// Makes containers as a file defines them, or changes them
+    Apply(commands::apply::Apply),
+    /// Makes another container with the same definition
+    Duplicate(commands::get::Duplicate),
     /// Starts a stopped container
     Start(commands::acts::Change),
     /// Stops a container; its files stay
@@ -68,6 +76,10 @@ enum Command {
     Attach(commands::attach::Attach),
     /// Brings ports of a container to this machine, published or not
     PortForward(commands::port_forward::PortForward),
+    /// Prints where a browser reaches a container's ports
+    Url(commands::share::Url),
+    /// Links that open a container's port to whoever has them
+    Share(commands::share::Share),
     /// Prints what ~/.ssh/config needs for ssh, scp, rsync and editors
     SshConfig(commands::ssh::Config),
     /// An ssh server on standard input and output, for ssh's ProxyCommand
@@ -77,6 +89,8 @@ enum Command {
     Completion(commands::help::Completion),
     /// Writes manual pages
     Man(commands::help::Man),
+    /// Lists volumes, makes and deletes them
+    Volumes(commands::volumes::Volumes),
     /// Lists blades (administrators)
     Nodes(commands::nodes::Nodes),
 }
@@ -155,6 +169,9 @@ fn run(command: Command) -> Result<()> {
             Command::Whoami => commands::login::whoami().await,
             Command::Ps(ps) => ps.run().await,
             Command::Run(run) => run.run().await,
+            Command::Get(get) => get.run().await,
+            Command::Apply(apply) => apply.run().await,
+            Command::Duplicate(duplicate) => duplicate.run().await,
             Command::Start(act) => act.start().await,
             Command::Stop(act) => act.stop().await,
             Command::Restart(act) => act.restart().await,
@@ -165,6 +182,8 @@ fn run(command: Command) -> Result<()> {
             Command::Cp(cp) => cp.run().await,
             Command::Attach(attach) => attach.run().await,
             Command::PortForward(forward) => forward.run().await,
+            Command::Url(url) => url.run().await,
+            Command::Share(share) => share.run().await,
             Command::SshConfig(commands::ssh::Config) => commands::ssh::Config::run(),
             Command::SshProxy(proxy) => proxy.run().await,
             Command::Completion(completion) => {
@@ -172,6 +191,7 @@ fn run(command: Command) -> Result<()> {
                 Ok(())
             }
             Command::Man(man) => man.run::<Arguments>(),
+            Command::Volumes(volumes) => volumes.run().await,
             Command::Nodes(nodes) => nodes.run().await,
         }
     })

@@ -13,6 +13,8 @@ pub(crate) static LANGUAGE: LazyLock<Language> = LazyLock::new(|| {
         .map_or_else(Language::default, |locale| Language::choose(&locale))
 });
 
+pub(crate) mod definition;
+
 fn pick<T>(english: T, japanese: T) -> T {
     match *LANGUAGE {
         Language::English => english,
@@ -161,9 +163,25 @@ pub(crate) fn signed_out() -> &'static str {
 
 pub(crate) fn ask_delete(name: &str) -> String {
     pick(
-        format!("Delete {name} with everything in it? [y/N] "),
-        format!("{name} を中のデータごと削除しますか? [y/N] "),
+        format!("Delete {name} with everything in it? The home stays. [y/N] "),
+        format!("{name} を中のデータごと削除しますか?(ホームは残ります) [y/N] "),
     )
+}
+
+pub(crate) fn ask_delete_volume(name: &str) -> String {
+    pick(
+        format!("Delete the volume {name} with everything in it? [y/N] "),
+        format!("ボリューム {name} を中のデータごと削除しますか? [y/N] "),
+    )
+}
+
+pub(crate) fn volume_scope(scope: berth_proto::v1::VolumeScope) -> &'static str {
+    use berth_proto::v1::VolumeScope;
+    match scope {
+        VolumeScope::Shared => pick("shared", "共有"),
+        VolumeScope::Node => pick("one blade", "ブレード内"),
+        VolumeScope::Unspecified => "",
+    }
 }
 
 pub(crate) fn not_deleted() -> &'static str {
@@ -178,6 +196,31 @@ pub(crate) fn nobody_to_ask(option: &str) -> String {
     pick(
         format!("there is no terminal to ask at: use {option}"),
         format!("端末がないため確認できません。{option} を指定してください"),
+    )
+}
+
+pub(crate) fn no_address(port: u16) -> String {
+    pick(
+        format!("a browser cannot reach port {port}; try `berth port-forward NAME {port}`"),
+        format!("ポート{port}はブラウザーから開けません。berth port-forward NAME {port} を試してください"),
+    )
+}
+
+pub(crate) fn link_made(ends: &str) -> String {
+    pick(
+        format!("Whoever has this link reaches the port until {ends}. It is shown this one time."),
+        format!("このリンクを知っている人は{ends}までアクセスできます。リンクが表示されるのは今回だけです。"),
+    )
+}
+
+pub(crate) fn no_links() -> &'static str {
+    pick("No links.", "共有リンクはありません。")
+}
+
+pub(crate) fn which_port() -> &'static str {
+    pick(
+        "which port? `berth share NAME PORT`; `--list` shows the links that there are",
+        "ポートを指定してください(berth share NAME PORT)。--list で一覧を表示します",
     )
 }
 

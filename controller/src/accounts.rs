@@ -7,7 +7,10 @@ use berth_app::{
     local_directory::hash_password,
     ports::{LocalAccounts, Password},
 };
-use berth_core::account::{AccountName, LocalAccount, Role};
+use berth_core::{
+    account::{AccountName, LocalAccount, Role},
+    storage::Posix,
+};
 use berth_store::SqlStore;
 use clap::{Subcommand, ValueEnum};
 use rand::{TryRngCore as _, rngs::OsRng};
@@ -29,6 +32,12 @@ pub enum User {
         role: RoleName,
         #[arg(long)]
         display_name: Option<String>,
+        /// The number that the account's files carry, where it has files already; by default one is chosen for ever
+        #[arg(long)]
+        uid: Option<u32>,
+        /// Its group's number; by default the same as --uid
+        #[arg(long, requires = "uid")]
+        gid: Option<u32>,
         /// Reads the password from standard input
         #[arg(long)]
         password_stdin: bool,
@@ -76,17 +85,25 @@ pub async fn run(config: &Config, command: User, out: &mut impl std::io::Write) 
 
 async fn apply(store: &SqlStore, command: User, out: &mut impl std::io::Write) -> Result<()> {
     match command {
-        User::Add { name, role, display_name, password_stdin } => {
+        User::Add { name, role, display_name, uid, gid, password_stdin } => {
             let account = parse(&name)?;
+            let posix = uid.map(|uid| numbers(uid, gid.unwrap_or(uid))).transpose()?;
             if store.find(&account).await?.is_some() {
                 bail!("there is already an account {account}");
+            }
+            if let Some(uid) = uid {
+                let all = store.list().await?;
+                let same = all.iter().find(|other| other.posix.is_some_and(|its| its.uid == uid));
+                if let Some(other) = same {
+                    bail!("the number {uid} is {}'s", other.account);
+                }
             }
             let (password, made) = password(password_stdin)?;
             let display_name = display_name.unwrap_or_else(|| name.clone());
             let password_hash = hash_password(&password)?;
             let role = role.into();
             let local =
-                LocalAccount { account, display_name, role, password_hash, disabled: false };
+                LocalAccount { account, display_name, role, posix, password_hash, disabled: false };
             store.put(&local).await?;
             writeln!(out, "account {name} added")?;
             tell(&made, out)
@@ -135,6 +152,14 @@ async fn change(
 fn parse(name: &str) -> Result<AccountName> {
     AccountName::parse(name).with_context(|| {
         format!("{name:?} is no account name: 1 to 32 of a-z, 0-9, '.', '_' and '-', beginning with a letter or digit")
+    })
+}
+
+fn numbers(uid: u32, gid: u32) -> Result<Posix> {
+    Posix::new(uid, gid).with_context(|| {
+        format!(
+            "{uid}:{gid} are no numbers of a person: a uid is at least 1000, and a gid at least 1"
+        )
     })
 }
 

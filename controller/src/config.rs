@@ -11,14 +11,21 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 use berth_app::{containers::Rules, sign_in};
 use berth_core::{
+    app_host::below,
     create::{Limits as CreateLimits, MINIMUM_CPU_MILLIS, MINIMUM_LEASE},
+    guest_port::RawPorts,
+    preset::Preset,
     resources::{MIB, MINIMUM_MEMORY, Resources},
+    share::MINIMUM_LIFETIME,
+    space::SpaceLimits,
 };
 use figment::{
     Figment,
     providers::{Env, Format as _, Serialized, Toml},
 };
 use serde::{Deserialize, Serialize};
+
+use crate::presets;
 
 /// Read when no other is named, and not missed when it is not there.
 pub const DEFAULT_FILE: &str = "/etc/berth/controller.toml";
@@ -36,6 +43,40 @@ pub struct Config {
     pub limits: Limits,
     pub nodes: Nodes,
     pub site: Site,
+    pub apps: Apps,
+    pub ports: Ports,
+    /// Sizes that people choose by their names.
+    pub presets: Vec<Preset>,
+}
+
+/// Containers' ports under https names of their own.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Apps {
+    /// `apps.example.ac.jp`: every name below it leads here. Empty: there are none.
+    pub domain: String,
+    /// A certificate for `*.domain` (PEM, the chain after it), instead of one by our own authority.
+    pub cert_file: Option<PathBuf>,
+    pub key_file: Option<PathBuf>,
+    /// The port that browsers see, where it is not the one of `listen.api`.
+    pub port: Option<u16>,
+    /// `https://berth.example.ac.jp`: where browsers find the console; by default the first name, or the machine's, and the
+    /// port.
+    pub console_url: String,
+    /// How long a link that says nothing of it lives.
+    #[serde(with = "humantime_serde")]
+    pub link_default: Duration,
+    /// The longest that a link may live; 0s: nobody can make links.
+    #[serde(with = "humantime_serde")]
+    pub link_maximum: Duration,
+}
+
+/// Ports of the blades.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ports {
+    /// "default": every guest port gets one; "opt-in": those that a request names; "forbidden": none does.
+    pub raw: RawPorts,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -104,6 +145,12 @@ pub struct Leases {
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     pub containers_per_person: usize,
+    pub volumes_per_person: usize,
+    /// How much may be stored in a home, a volume, and in a container beside them; 0 is without end. Looked at from time
+    /// to time: one who is over starts nothing, and what is a tenth over is stopped.
+    pub home_gib: u64,
+    pub volume_gib: u64,
+    pub layer_gib: u64,
     pub default_cpu_millis: u32,
     pub default_memory_mib: u64,
     pub maximum_cpu_millis: u32,
@@ -163,6 +210,10 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             containers_per_person: 5,
+            volumes_per_person: 20,
+            home_gib: 0,
+            volume_gib: 0,
+            layer_gib: 0,
             default_cpu_millis: 1000,
             default_memory_mib: 2048,
             maximum_cpu_millis: 16_000,
@@ -172,9 +223,35 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    fn space(&self) -> SpaceLimits {
+        let bytes = |gib: u64| (gib > 0).then(|| gib.saturating_mul(1024 * MIB));
+        SpaceLimits {
+            home: bytes(self.home_gib),
+            volume: bytes(self.volume_gib),
+            layer: bytes(self.layer_gib),
+        }
+    }
+}
+
 impl Default for Nodes {
     fn default() -> Self {
         Self { heartbeat: Duration::from_secs(5), unreachable_after: Duration::from_secs(20) }
+    }
+}
+
+impl Default for Apps {
+    fn default() -> Self {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        Self {
+            domain: String::new(),
+            cert_file: None,
+            key_file: None,
+            port: None,
+            console_url: String::new(),
+            link_default: hours(24),
+            link_maximum: hours(7 * 24),
+        }
     }
 }
 
@@ -239,7 +316,8 @@ impl Config {
         if !public.agents_address.is_empty() && !is_host_and_port(&public.agents_address) {
             bail!("public.agents_address must look like HOST:PORT");
         }
-        Ok(())
+        presets::check(&self.presets, &self.limits())?;
+        self.apps.check(&self.names())
     }
 
     pub fn database_url(&self) -> String {
@@ -264,11 +342,17 @@ impl Config {
             maximum_gpus,
             default_lease: self.leases.default,
             maximum_lease: self.leases.maximum,
+            raw_ports: self.ports.raw,
         }
     }
 
     pub fn rules(&self) -> Rules {
-        Rules { containers_per_person: self.limits.containers_per_person, grace: self.leases.grace }
+        Rules {
+            containers_per_person: self.limits.containers_per_person,
+            volumes_per_person: self.limits.volumes_per_person,
+            space: self.limits.space(),
+            grace: self.leases.grace,
+        }
     }
 
     pub fn sign_in(&self) -> sign_in::Options {
@@ -294,6 +378,24 @@ impl Config {
         names
     }
 
+    /// Where browsers find the console: an address without a path.
+    pub fn console_url(&self, port: u16) -> String {
+        if !self.apps.console_url.is_empty() {
+            return self.apps.console_url.trim_end_matches('/').to_owned();
+        }
+        let address = self.listen.api.ip();
+        let host = match self.public.names.first() {
+            Some(name) => name.clone(),
+            None if !address.is_unspecified() => address.to_string(),
+            None => host_name().unwrap_or_else(|| "localhost".to_owned()),
+        };
+        let host = if host.contains(':') { format!("[{host}]") } else { host };
+        match port {
+            443 => format!("https://{host}"),
+            port => format!("https://{host}:{port}"),
+        }
+    }
+
     /// What join strings say.
     pub fn agents_address(&self) -> String {
         if !self.public.agents_address.is_empty() {
@@ -311,6 +413,73 @@ impl Config {
             false => format!("{host}:{}", address.port()),
         }
     }
+}
+
+impl Apps {
+    pub fn is_on(&self) -> bool {
+        !self.domain.is_empty()
+    }
+
+    fn check(&self, console: &[String]) -> Result<()> {
+        let Self { domain, cert_file, key_file, link_default, link_maximum, .. } = self;
+        if cert_file.is_some() != key_file.is_some() {
+            bail!("apps.cert_file and apps.key_file go together: give both or neither");
+        }
+        if !link_maximum.is_zero() && (*link_maximum < MINIMUM_LIFETIME || link_default.is_zero()) {
+            bail!("apps.link_maximum is 0s or at least a minute, and apps.link_default above zero");
+        }
+        if !self.console_url.is_empty() && !is_https_address(&self.console_url) {
+            bail!("apps.console_url must look like https://HOST or https://HOST:PORT");
+        }
+        if !self.is_on() {
+            return Ok(());
+        }
+        if !is_domain(domain) {
+            bail!("apps.domain must be a domain's name in lower case, like apps.example.ac.jp");
+        }
+        let url = self.console_url.strip_prefix("https://").unwrap_or_default();
+        let url = url.trim_end_matches('/').rsplit_once(':').map_or(url, |(host, _)| host);
+        for name in console.iter().map(String::as_str).chain([url]) {
+            let name = name.to_ascii_lowercase();
+            if name.parse::<std::net::IpAddr>().is_ok() || name.is_empty() {
+                continue;
+            }
+            // For a name of one label, such as localhost, browsers take no cookie of a name below it.
+            let is_above = name.contains('.') && below(domain, &name).is_some();
+            if below(&name, domain).is_some() || is_above {
+                bail!(
+                    "apps.domain is {domain} and the console is {name}: neither may be the other or lie below it, \
+                     or containers' pages could set cookies for the console"
+                );
+            }
+        }
+        Ok(())
+    }
+}
+
+/// At least two labels: a wildcard directly below the root is nobody's.
+fn is_domain(text: &str) -> bool {
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    // With the longest label before it, it is still a name.
+    text.len() <= 253 - 64
+        && text.split('.').count() >= 2
+        && text.split('.').all(is_label)
+        && text.parse::<std::net::IpAddr>().is_err()
+}
+
+fn is_https_address(text: &str) -> bool {
+    text.strip_prefix("https://").is_some_and(|rest| {
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let host = rest
+            .rsplit_once(':')
+            .map_or(rest, |(host, port)| if port.parse::<u16>().is_ok() { host } else { "" });
+        !host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || b".-".contains(&b))
+    })
 }
 
 fn is_host_and_port(text: &str) -> bool {
@@ -333,6 +502,16 @@ impl Loaded {
         let sections = toml::Table::try_from(&shown).context("a configuration is TOML")?;
         let mut page = String::new();
         for (section, values) in &sections {
+            for value in values.as_array().into_iter().flatten() {
+                writeln!(page, "[[{section}]]  # {}", self.source(section))?;
+                for (key, value) in value.as_table().into_iter().flatten() {
+                    writeln!(page, "{key} = {value}")?;
+                }
+                writeln!(page)?;
+            }
+            if values.is_array() {
+                continue;
+            }
             writeln!(page, "[{section}]")?;
             for (key, value) in values.as_table().into_iter().flatten() {
                 let source = self.source(&format!("{section}.{key}"));
@@ -402,12 +581,62 @@ mod tests {
             ("[public]\ncert_file = '/x'\n", "public.key_file"),
             ("[public]\nagents_address = 'berth'\n", "public.agents_address"),
             ("[sign_in]\nattempts_per_account = 0\n", "sign_in.attempts_per_account"),
+            ("[apps]\ncert_file = '/x'\n", "apps.key_file"),
+            ("[apps]\nlink_maximum = '1s'\n", "apps.link_maximum"),
+            ("[apps]\nlink_default = '0s'\n", "apps.link_default"),
+            ("[apps]\nconsole_url = 'http://berth.test'\n", "apps.console_url"),
+            ("[apps]\nconsole_url = 'https://berth.test/x'\n", "apps.console_url"),
+            ("[ports]\nraw = 'never'\n", "ports.raw"),
         ] {
             let (_folder, file) = written(text);
             let error = format!("{:#}", load(Some(&file)).err().expect(text));
             assert!(error.contains(expected), "{text}: {error}");
         }
         assert!(load(Some(Path::new("/nonexistent"))).is_err());
+    }
+
+    #[test]
+    fn a_domain_for_applications_is_apart_from_the_console() {
+        let with = |domain: &str, more: &str| {
+            let text = format!(
+                "[public]\nnames = ['berth.example.ac.jp', '192.0.2.1']\n[apps]\ndomain = '{domain}'\n{more}"
+            );
+            let (_folder, file) = written(&text);
+            load(Some(&file)).map(|loaded| loaded.config)
+        };
+        for good in
+            ["apps.example.ac.jp", "berth-apps.jp", "xberth.example.ac.jp", "apps.localhost"]
+        {
+            assert!(with(good, "").unwrap().apps.is_on(), "{good}");
+        }
+        assert!(!with("", "").unwrap().apps.is_on());
+        for bad in [
+            "berth.example.ac.jp",
+            "apps.berth.example.ac.jp",
+            "example.ac.jp",
+            "ac.jp",
+            "localhost",
+            "Apps.example.ac.jp",
+            "*.apps.example.ac.jp",
+            "apps.example.ac.jp.",
+            ".apps.example.ac.jp",
+            "apps..jp",
+            "https://apps.example.ac.jp",
+            "apps.example.ac.jp:8443",
+            "192.0.2.1",
+            "a_b.example.ac.jp",
+            &format!("{}.example.ac.jp", "a.".repeat(100)),
+        ] {
+            let error = format!("{:#}", with(bad, "").err().expect(bad));
+            assert!(error.contains("apps.domain"), "{bad}: {error}");
+        }
+        // Under whatever name browsers are led to the console.
+        let console = "console_url = 'https://console.apps.jp:1'\n";
+        assert!(with("apps.jp", console).is_err());
+        assert_eq!(with("apps.test", console).unwrap().console_url(9), "https://console.apps.jp:1");
+        let config = with("apps.test", "").unwrap();
+        assert_eq!(config.console_url(443), "https://berth.example.ac.jp");
+        assert_eq!(config.console_url(8443), "https://berth.example.ac.jp:8443");
     }
 
     #[test]

@@ -2,12 +2,14 @@
 //! certificates, the listeners, and the order in which things start and end.
 
 pub mod accounts;
+mod apps;
 pub mod ca;
 pub mod config;
 pub mod healthcheck;
 pub mod new_epoch;
 mod notify;
 mod pages;
+mod presets;
 pub mod serve;
 mod system;
 mod tls;

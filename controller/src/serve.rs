@@ -16,7 +16,7 @@ use axum_server::{
     accept::NoDelayAcceptor,
     tls_rustls::{RustlsAcceptor, RustlsConfig},
 };
-use berth_api::{Api, Join, Parts, Site};
+use berth_api::{Api, Apps, Join, Parts, Site};
 use berth_app::{
     background,
     figures::{self, Figures},
@@ -30,6 +30,7 @@ use berth_core::{
     clock::Clock,
     id::{ClusterId, Epoch, IdSource},
 };
+use berth_gate::Gate;
 use berth_session::{AgentServer, Registry, Rendezvous, Timing};
 use berth_store::SqlStore;
 use hyper_util::rt::TokioTimer;
@@ -37,7 +38,7 @@ use tokio::{sync::watch, task::JoinSet, time::timeout};
 use tokio_stream::{StreamExt as _, wrappers::TcpListenerStream};
 
 use crate::{
-    SystemClock, SystemIds,
+    SystemClock, SystemIds, apps,
     ca::{Ca, NodeAuthority},
     config::Config,
     notify, pages, tls,
@@ -186,9 +187,13 @@ impl House {
             }
             _ => self.own_certificates(),
         };
-        let certificate = Arc::new(tls::Certificate::new(source.identity(self.clock.as_ref())?)?);
-        let tls = tls::api_config(Arc::clone(&certificate))?;
-        background.spawn(tls::renew(certificate, source, Arc::clone(&self.clock)));
+        let port = listener.local_addr()?.port();
+        let console = self.keep_certificate(background, source)?;
+        let below = match self.app_certificates() {
+            Some((domain, source)) => Some((domain, self.keep_certificate(background, source)?)),
+            None => None,
+        };
+        let tls = tls::api_config(Arc::new(tls::ByName { console, below }))?;
 
         if !berth_assets::is_built() {
             tracing::warn!("the console was not built into this program");
@@ -199,7 +204,12 @@ impl House {
             pages::Transport::ThisPort
         };
         let pages = pages::router(self.ca.pem(), transport);
-        let router = berth_api::router(self.api(stopping), pages).await;
+        let apps = apps::site(&self.config, port);
+        let router = berth_api::router(self.api(stopping.clone(), apps.clone()), pages).await;
+        let router = match apps {
+            Some(apps) => self.gate(apps, port, stopping)?.router(router),
+            None => router,
+        };
         let acceptor = RustlsAcceptor::new(RustlsConfig::from_config(Arc::new(tls)))
             .handshake_timeout(SLOW)
             // Without it, Nagle and delayed acknowledgements add 40 ms to small messages.
@@ -222,7 +232,48 @@ impl House {
         Ok(())
     }
 
-    fn api(&self, stopping: watch::Receiver<bool>) -> Api {
+    /// A certificate, and the task that makes it anew.
+    fn keep_certificate(
+        &self,
+        background: &mut JoinSet<()>,
+        source: tls::Source,
+    ) -> Result<Arc<tls::Certificate>> {
+        let certificate = Arc::new(tls::Certificate::new(source.identity(self.clock.as_ref())?)?);
+        background.spawn(tls::renew(Arc::clone(&certificate), source, Arc::clone(&self.clock)));
+        Ok(certificate)
+    }
+
+    /// For the names below the domain for applications.
+    fn app_certificates(&self) -> Option<(String, tls::Source)> {
+        let apps = &self.config.apps;
+        let source = match (&apps.cert_file, &apps.key_file) {
+            (Some(certificate), Some(key)) => {
+                tls::Source::Files { certificate: certificate.clone(), key: key.clone() }
+            }
+            _ => {
+                let names = vec![format!("*.{}", apps.domain), apps.domain.clone()];
+                tls::Source::Authority { ca: Arc::clone(&self.ca), names }
+            }
+        };
+        apps.is_on().then(|| (apps.domain.clone(), source))
+    }
+
+    fn gate(&self, apps: Apps, port: u16, stopping: watch::Receiver<bool>) -> Result<Gate> {
+        Ok(Gate::new(berth_gate::Parts {
+            options: berth_gate::Options {
+                domain: apps.domain,
+                console: self.config.console_url(port),
+                console_cookie: berth_api::COOKIE,
+                key: apps::key(&self.config.data.dir)?,
+            },
+            writer: self.handle.clone(),
+            relays: Arc::new(self.relays.clone()),
+            clock: Arc::clone(&self.clock),
+            stopping,
+        }))
+    }
+
+    fn api(&self, stopping: watch::Receiver<bool>, apps: Option<Apps>) -> Api {
         let sign_in = SignIn::new(
             self.config.sign_in(),
             Arc::clone(&self.directory),
@@ -241,6 +292,7 @@ impl House {
             site: Site {
                 name: self.config.site.name.clone(),
                 starter_image: self.config.site.starter_image.clone(),
+                presets: self.config.presets.clone(),
                 version: env!("CARGO_PKG_VERSION").to_owned(),
             },
             limits: self.config.limits(),
@@ -249,6 +301,7 @@ impl House {
                 agents_address: self.config.agents_address(),
                 ca_sha256: self.ca.sha256(),
             },
+            apps,
             life: u64::try_from(self.clock.now().0).unwrap_or(0),
             stopping,
         })
@@ -320,8 +373,14 @@ impl House {
         let timing = self.timing();
         tasks.spawn(registry.watch_liveness(self.handle.clone(), timing));
         let rules = self.config.rules();
+        tasks.spawn(background::space_limits(
+            self.handle.clone(),
+            self.figures.clone(),
+            self.config.rules(),
+        ));
         tasks.spawn(figures::keep(self.figures, self.history, Arc::clone(&self.clock)));
         tasks.spawn(background::lease_expiry(self.handle.clone(), rules, self.clock));
+        tasks.spawn(background::volume_removal(self.handle.clone(), Arc::new(self.relays.clone())));
         tasks.spawn(background::sweep(self.handle, self.directory));
     }
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result};
-use berth_core::clock::Clock;
+use berth_core::{app_host::below, clock::Clock};
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -59,8 +59,27 @@ pub(crate) fn from_files(certificate: &Path, key: &Path) -> Result<ServerIdentit
     Ok(ServerIdentity { chain, key })
 }
 
+/// The console's certificate, and another one for the names below a domain.
+#[derive(Debug)]
+pub(crate) struct ByName {
+    pub(crate) console: Arc<Certificate>,
+    pub(crate) below: Option<(String, Arc<Certificate>)>,
+}
+
+impl ResolvesServerCert for ByName {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let name = hello.server_name().unwrap_or_default();
+        match &self.below {
+            Some((domain, certificate)) if below(name, domain).is_some() => {
+                certificate.resolve(hello)
+            }
+            Some(_) | None => self.console.resolve(hello),
+        }
+    }
+}
+
 /// For the API port: browsers and programs, HTTP/2 first.
-pub(crate) fn api_config(certificate: Arc<Certificate>) -> Result<ServerConfig> {
+pub(crate) fn api_config(certificate: Arc<ByName>) -> Result<ServerConfig> {
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .context("the TLS provider lacks a protocol version")?

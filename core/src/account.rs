@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     clock::Timestamp,
     id::{SessionId, UserId},
+    storage::Posix,
 };
 
 /// An account's name as the directory spells it. It becomes part of host names and labels, so its alphabet is small.
@@ -52,6 +53,8 @@ pub struct User {
     pub account: AccountName,
     pub display_name: String,
     pub role: Role,
+    /// Never changed: files carry it.
+    pub posix: Posix,
     /// May not sign in, and has no sessions.
     pub suspended: bool,
     pub created_at: Timestamp,
@@ -75,6 +78,8 @@ pub struct LocalAccount {
     pub account: AccountName,
     pub display_name: String,
     pub role: Role,
+    /// `None`: numbers are chosen at the first sign-in.
+    pub posix: Option<Posix>,
     /// A PHC string (argon2id).
     pub password_hash: String,
     pub disabled: bool,

@@ -3,7 +3,11 @@
 //! Three groups of fields have three writers: people write the spec, the lease and the desired state; the scheduler
 //! writes the placement; the blade's reports write what was observed. No writer touches another's group.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +20,8 @@ use crate::{
     image::ImageRef,
     observed::Observed,
     resources::{GpuId, Resources},
+    storage::{Holder, HomeMount, RunAs},
+    volume::VolumeMount,
 };
 
 /// What its owner calls it; unique among the owner's containers, and nothing but a name: the engine knows ids.
@@ -74,6 +80,38 @@ pub struct ContainerSpec {
     pub stdin: bool,
     pub node_labels: BTreeMap<String, String>,
     pub runtime: RuntimeKind,
+    /// Of `guest_ports`, those that get no port of the blade. Of containers made before sites could say so: none.
+    #[serde(default)]
+    pub unpublished: Vec<u16>,
+    #[serde(default)]
+    pub run_as: RunAs,
+    /// Of containers made before there were homes there is none: they run as their images say, without a home.
+    #[serde(default)]
+    pub holder: Option<Holder>,
+    #[serde(default)]
+    pub volumes: Vec<VolumeMount>,
+    /// Of `environment`, those whose values nobody is shown.
+    #[serde(default)]
+    pub secrets: BTreeSet<String>,
+    /// How long it was lent when that was said last. Of containers made before it was kept: not known.
+    #[serde(default)]
+    pub lease: Option<Duration>,
+}
+
+impl ContainerSpec {
+    /// Of `guest_ports`, those that get a port of the blade.
+    pub fn published(&self) -> Vec<u16> {
+        let published = |port: &u16| !self.unpublished.contains(port);
+        self.guest_ports.iter().copied().filter(published).collect()
+    }
+
+    /// As whom it really runs: one that was made before there were homes as its image says.
+    pub fn runs_as(&self) -> RunAs {
+        match self.holder {
+            Some(_) => self.run_as,
+            None => RunAs::Image,
+        }
+    }
 }
 
 /// Who may act: `Running` and `Stopped` are set by people and by the lease's end; `Removed` is a tombstone, which only the
@@ -98,6 +136,8 @@ pub enum StopCause {
         out_of_memory: bool,
         at_once: bool,
     },
+    /// Its home, a volume, or what it wrote itself grew far over what the site allows.
+    OverQuota,
     /// It cannot be made or started as it is.
     Failed(Fault),
     /// An older database was put back, and its blade has nothing of it any more. Started, it is made anew.
@@ -110,6 +150,18 @@ pub struct Placement {
     pub node: NodeId,
     pub gpus: Vec<GpuId>,
     pub ports: Vec<PortBinding>,
+    #[serde(default)]
+    pub home: HomeMount,
+    /// What it had before it was made anew with less, until its blade has said that the new one runs, or that nothing does:
+    /// nobody else gets it before.
+    #[serde(default)]
+    pub leaving: Option<Leaving>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leaving {
+    pub resources: Resources,
+    pub gpus: Vec<GpuId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -163,6 +215,20 @@ impl Container {
     /// Its blade has said of this very incarnation that nothing of it runs.
     pub fn is_known_idle(&self) -> bool {
         self.current_observed().is_some_and(|observed| !observed.phase.may_run())
+    }
+
+    /// What is kept from others for it, where it is admitted.
+    pub fn set_aside(&self) -> (Resources, BTreeSet<GpuId>) {
+        let mut resources = self.spec.resources;
+        let mut gpus = BTreeSet::new();
+        if let Some(placement) = &self.placement {
+            gpus.extend(placement.gpus.iter().cloned());
+            if let Some(leaving) = &placement.leaving {
+                resources = resources.at_least(leaving.resources);
+                gpus.extend(leaving.gpus.iter().cloned());
+            }
+        }
+        (resources, gpus)
     }
 
     /// The last report, if it speaks of the incarnation that is wanted now.

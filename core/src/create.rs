@@ -4,12 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use crate::{
     container::{ContainerName, ContainerSpec, RuntimeKind},
+    definition::MASK,
     environment::{self, Environment},
-    guest_port,
+    guest_port::{self, RawPorts},
     id::RequestId,
     image::ImageRef,
     resources::{MIB, MINIMUM_MEMORY, Resources},
+    storage::RunAs,
     violation::{Problem, Violation},
+    volume::{self, NewMount, RequestedMount},
 };
 
 pub const COMMAND_WORDS_MAXIMUM: usize = 256;
@@ -26,11 +29,16 @@ pub struct CreateRequest {
     pub image: String,
     pub environment: Environment,
     pub environment_text: String,
+    /// Environment too, and never shown again.
+    pub secret_environment: Environment,
     pub guest_ports: Vec<u32>,
     pub guest_ports_text: String,
+    pub published_ports: Vec<u32>,
     pub gpus: u32,
     /// `None` for a value of the enum that this version does not know.
     pub runtime: Option<RuntimeKind>,
+    /// `None` for a value of the enum that this version does not know.
+    pub run_as: Option<RunAs>,
     pub cpu_millis: u32,
     pub memory_bytes: u64,
     /// Seconds; `None` means the default. Signed, because the wire's type is.
@@ -41,6 +49,7 @@ pub struct CreateRequest {
     pub stdin: bool,
     pub node_labels: BTreeMap<String, String>,
     pub request_id: String,
+    pub volumes: Vec<RequestedMount>,
 }
 
 /// What the site allows.
@@ -51,6 +60,7 @@ pub struct Limits {
     pub maximum_gpus: u32,
     pub default_lease: Duration,
     pub maximum_lease: Duration,
+    pub raw_ports: RawPorts,
 }
 
 /// Checked, with the defaults filled in.
@@ -60,6 +70,8 @@ pub struct NewContainer {
     pub spec: ContainerSpec,
     pub lease: Duration,
     pub request_id: Option<RequestId>,
+    /// By their names; ids are looked up where volumes are known.
+    pub volumes: Vec<NewMount>,
 }
 
 /// All violations at once, in the order of the form.
@@ -72,6 +84,10 @@ pub fn check(request: &CreateRequest, limits: &Limits) -> Result<NewContainer, V
     );
     let environment = keep(&mut bad, check_environment(request));
     let guest_ports = keep(&mut bad, check_guest_ports(request));
+    // What is wrong with the guest ports themselves is said once.
+    let unpublished = guest_ports.as_ref().and_then(|ports| {
+        keep(&mut bad, limits.raw_ports.unpublished(ports, &request.published_ports))
+    });
     if request.gpus > limits.maximum_gpus {
         bad.push(Violation::new(
             "gpus",
@@ -84,8 +100,22 @@ pub fn check(request: &CreateRequest, limits: &Limits) -> Result<NewContainer, V
     let command = keep(&mut bad, check_command(request));
     bad.extend(check_labels(&request.node_labels));
     let request_id = keep(&mut bad, check_request_id(&request.request_id));
+    let volumes = keep(&mut bad, volume::check(&request.volumes));
+    let run_as = keep(&mut bad, request.run_as.ok_or_else(|| one("run_as", Problem::UnknownValue)));
 
-    match (name, image, environment, guest_ports, runtime, resources, lease, command, request_id) {
+    match (
+        name,
+        image,
+        environment,
+        guest_ports,
+        runtime,
+        resources,
+        lease,
+        command,
+        request_id,
+        run_as,
+        volumes,
+    ) {
         (
             Some(name),
             Some(image),
@@ -96,6 +126,8 @@ pub fn check(request: &CreateRequest, limits: &Limits) -> Result<NewContainer, V
             Some(lease),
             Some(command),
             Some(request_id),
+            Some(run_as),
+            Some(volumes),
         ) if bad.is_empty() => {
             let spec = ContainerSpec {
                 image,
@@ -108,8 +140,14 @@ pub fn check(request: &CreateRequest, limits: &Limits) -> Result<NewContainer, V
                 stdin: request.stdin,
                 node_labels: request.node_labels.clone(),
                 runtime,
+                unpublished: unpublished.unwrap_or_default(),
+                run_as,
+                holder: None,
+                volumes: Vec::new(),
+                secrets: request.secret_environment.keys().cloned().collect(),
+                lease: Some(lease),
             };
-            Ok(NewContainer { name, spec, lease, request_id })
+            Ok(NewContainer { name, spec, lease, request_id, volumes })
         }
         _ => Err(bad),
     }
@@ -159,8 +197,25 @@ fn check_environment(request: &CreateRequest) -> Result<Environment, Vec<Violati
     let from_text = environment::parse_text(&request.environment_text, "environment_text")?;
     let mut violations = environment::check(&from_text, "environment_text");
     violations.extend(environment::check(&request.environment, "environment"));
+    violations.extend(environment::check(&request.secret_environment, "secret_environment"));
     let mut merged = from_text;
     merged.extend(request.environment.clone());
+    for (key, value) in &request.secret_environment {
+        let at = || format!("secret_environment[{}]", key.escape_default());
+        if value == MASK {
+            violations.push(Violation::new(at(), Problem::SecretNotKept));
+        }
+        if merged.insert(key.clone(), value.clone()).is_some() {
+            violations.push(Violation::new(at(), Problem::EnvironmentDuplicate));
+        }
+    }
+    let total: usize = merged.iter().map(|(key, value)| key.len() + value.len() + 2).sum();
+    if total > environment::TOTAL_MAXIMUM && violations.is_empty() {
+        violations.push(Violation::new(
+            "environment",
+            Problem::TooLong { maximum: environment::TOTAL_MAXIMUM },
+        ));
+    }
     if merged.len() > environment::COUNT_MAXIMUM {
         violations.push(Violation::new(
             "environment",
@@ -280,6 +335,7 @@ mod tests {
             maximum_gpus: 4,
             default_lease: Duration::from_secs(8 * 3600),
             maximum_lease: Duration::from_secs(14 * 24 * 3600),
+            raw_ports: RawPorts::Default,
         }
     }
 
@@ -288,6 +344,7 @@ mod tests {
             name: "jupyter".into(),
             image: "python:3.13".into(),
             runtime: Some(RuntimeKind::Docker),
+            run_as: Some(RunAs::Account),
             ..CreateRequest::default()
         }
     }
@@ -305,6 +362,21 @@ mod tests {
         let new = check(&request(), &limits()).unwrap();
         assert_eq!(new.spec.resources, limits().default_resources);
         assert_eq!(new.lease, limits().default_lease);
+    }
+
+    #[test]
+    fn a_site_says_who_gets_ports_of_the_blade() {
+        let opt_in = Limits { raw_ports: RawPorts::OptIn, ..limits() };
+        let asked =
+            CreateRequest { guest_ports: vec![80, 81], published_ports: vec![81], ..request() };
+        assert_eq!(check(&asked, &opt_in).unwrap().spec.published(), [81]);
+        assert_eq!(check(&asked, &limits()).unwrap().spec.published(), [80, 81]);
+        let forbidden = Limits { raw_ports: RawPorts::Forbidden, ..limits() };
+        assert_eq!(check(&asked, &forbidden).unwrap_err()[0].field, "published_ports");
+        let quiet = CreateRequest { published_ports: vec![], ..asked };
+        let new = check(&quiet, &forbidden).unwrap();
+        assert!(new.spec.published().is_empty());
+        assert_eq!(new.spec.guest_ports, [80, 81]);
     }
 
     #[test]
@@ -329,6 +401,7 @@ mod tests {
         assert_eq!(with(|r| r.guest_ports_text = "80 x".into()), ["guest_ports_text"]);
         assert_eq!(with(|r| r.gpus = u32::MAX), ["gpus"]);
         assert_eq!(with(|r| r.runtime = None), ["runtime"]);
+        assert_eq!(with(|r| r.run_as = None), ["run_as"]);
         assert_eq!(with(|r| r.runtime = Some(RuntimeKind::Kubernetes)), ["runtime"]);
         assert_eq!(with(|r| r.cpu_millis = 1), ["cpu_millis"]);
         assert_eq!(with(|r| r.cpu_millis = u32::MAX), ["cpu_millis"]);
@@ -347,6 +420,7 @@ mod tests {
         assert_eq!(
             fields(&CreateRequest {
                 runtime: Some(RuntimeKind::Docker),
+                run_as: Some(RunAs::Account),
                 ..CreateRequest::default()
             }),
             ["name", "image"]

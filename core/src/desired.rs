@@ -9,9 +9,11 @@ use crate::{
     clock::Timestamp,
     container::{DesiredPhase, PortBinding, RuntimeKind},
     environment::Environment,
-    id::{ContainerId, Epoch, UserId},
+    id::{ContainerId, Epoch, UserId, VolumeId},
     image::ImageRef,
     resources::{GpuId, Resources},
+    storage::{Holder, HomeMount, RunAs, Scope},
+    volume::Access,
 };
 
 /// One container of the set, with nothing left to choose.
@@ -41,6 +43,29 @@ pub struct EngineSpec {
     pub user: UserId,
     pub hostname: String,
     pub runtime: RuntimeKind,
+    /// `None` for a container made before there were homes. It is left out of the canonical form then, so that digests of
+    /// that time stay what they were.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub belongings: Option<Belongings>,
+}
+
+/// Whose data a container has, and in what way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Belongings {
+    pub holder: Holder,
+    pub run_as: RunAs,
+    pub home: HomeMount,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub volumes: Vec<EngineVolume>,
+}
+
+/// A volume, with nothing left to look up.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineVolume {
+    pub id: VolumeId,
+    pub scope: Scope,
+    pub path: String,
+    pub access: Access,
 }
 
 impl EngineSpec {
@@ -180,6 +205,7 @@ mod tests {
                 user: UserId::new(Uuid::nil()),
                 hostname: "c".into(),
                 runtime: RuntimeKind::Docker,
+                belongings: None,
             },
         }
     }

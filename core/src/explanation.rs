@@ -59,6 +59,10 @@ pub enum Rejection {
         value: String,
     },
     Runtime(RuntimeKind),
+    /// A volume that was asked for is on another blade, or could not be on this one.
+    VolumeElsewhere,
+    /// Its volumes would belong to nobody: it runs as its image says, and this blade cannot map owners.
+    CannotMap,
     /// What it wrote is on another blade.
     NotItsNode,
 }

@@ -25,6 +25,10 @@ pub enum FaultKind {
     Unsupported,
     Network,
     Engine,
+    /// The directory of homes is not what it was: often a share that is not mounted.
+    StorageMissing,
+    /// The account's home belongs to somebody else.
+    HomeOwner,
     /// The engine name is taken by a container that is not ours.
     ForeignContainer,
 }
@@ -38,12 +42,14 @@ impl FaultKind {
             | FaultKind::PortInUse { .. }
             | FaultKind::FirewallMissing
             | FaultKind::NoSpace
+            | FaultKind::StorageMissing
             | FaultKind::Network
             | FaultKind::Engine => true,
             FaultKind::ImageNotFound
             | FaultKind::CommandNotFound
             | FaultKind::NoGpuRuntime
             | FaultKind::Unsupported
+            | FaultKind::HomeOwner
             | FaultKind::ForeignContainer => false,
         }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::{
     clock::Timestamp,
     id::{ContainerId, NodeId},
+    space::Space,
 };
 
 /// How often a blade looks, and says what it saw.
@@ -52,6 +53,8 @@ pub struct GpuFigures {
 pub struct Report {
     pub blade: BladeFigures,
     pub containers: Vec<(ContainerId, Figures)>,
+    /// As it was counted last, which may be a while ago.
+    pub space: Vec<Space>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -75,6 +75,12 @@ impl FilePath {
         Self::parse(&format!("{}/{name}", self.0))
     }
 
+    /// As somebody calls it for whom `base` is all there is. `None`: it is not in there.
+    pub fn below(&self, base: &Self) -> Option<Self> {
+        let rest = self.0.strip_prefix(&base.0).filter(|_| self.is_within(base))?;
+        Some(Self(format!("/{}", rest.trim_start_matches('/'))))
+    }
+
     /// Whether it is `other`, or something in it.
     pub fn is_within(&self, other: &Self) -> bool {
         let rest = self.0.strip_prefix(&other.0);
@@ -187,6 +193,72 @@ pub enum FilesOperation {
     },
 }
 
+/// Where an operation's paths are, seen from a directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Below {
+    /// The same operation for whom the directory is all there is.
+    Inside(FilesOperation),
+    Outside(FilesOperation),
+    /// From one side to the other.
+    Across {
+        from: FilePath,
+    },
+}
+
+impl FilesOperation {
+    /// What it is about; of a move, where from.
+    pub fn path(&self) -> &FilePath {
+        match self {
+            FilesOperation::Stat { path }
+            | FilesOperation::List { path, .. }
+            | FilesOperation::Pack { path, .. }
+            | FilesOperation::Discard { path, .. }
+            | FilesOperation::Unpack { path, .. }
+            | FilesOperation::MakeDirectory { path }
+            | FilesOperation::SetAttributes { path, .. }
+            | FilesOperation::Delete { path }
+            | FilesOperation::Move { from: path, .. } => path,
+            FilesOperation::Read(read) => &read.path,
+            FilesOperation::Write(write) => &write.path,
+        }
+    }
+
+    fn path_mut(&mut self) -> &mut FilePath {
+        match self {
+            FilesOperation::Stat { path }
+            | FilesOperation::List { path, .. }
+            | FilesOperation::Pack { path, .. }
+            | FilesOperation::Discard { path, .. }
+            | FilesOperation::Unpack { path, .. }
+            | FilesOperation::MakeDirectory { path }
+            | FilesOperation::SetAttributes { path, .. }
+            | FilesOperation::Delete { path }
+            | FilesOperation::Move { from: path, .. } => path,
+            FilesOperation::Read(read) => &mut read.path,
+            FilesOperation::Write(write) => &mut write.path,
+        }
+    }
+
+    pub fn below(mut self, base: &FilePath) -> Below {
+        if let FilesOperation::Move { to, from, .. } = &mut self {
+            match (from.below(base), to.below(base)) {
+                (Some(_), Some(inner)) => *to = inner,
+                (None, None) => return Below::Outside(self),
+                (Some(_), None) | (None, Some(_)) => {
+                    return Below::Across { from: from.clone() };
+                }
+            }
+        }
+        match self.path().below(base) {
+            Some(inner) => {
+                *self.path_mut() = inner;
+                Below::Inside(self)
+            }
+            None => Below::Outside(self),
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read {
     pub path: FilePath,
@@ -289,6 +361,34 @@ mod tests {
 
     fn path(text: &str) -> FilePath {
         FilePath::parse(text).unwrap()
+    }
+
+    #[test]
+    fn below_a_directory() {
+        let path = |text: &str| FilePath::parse(text).unwrap();
+        let home = path("/home/alice");
+        for (text, inner) in [
+            ("/home/alice", Some("/")),
+            ("/home/alice/a/b", Some("/a/b")),
+            ("/home/alice2", None),
+            ("/home", None),
+            ("/", None),
+        ] {
+            assert_eq!(path(text).below(&home), inner.map(path), "{text}");
+        }
+        assert_eq!(path("/a").below(&path("/")), Some(path("/a")));
+        let moved = |from: &str, to: &str| {
+            let replace = Replace::No;
+            FilesOperation::Move { from: path(from), to: path(to), replace }
+        };
+        assert_eq!(
+            moved("/home/alice/a", "/home/alice/b").below(&home),
+            Below::Inside(moved("/a", "/b"))
+        );
+        assert_eq!(moved("/a", "/b").below(&home), Below::Outside(moved("/a", "/b")));
+        for (from, to) in [("/home/alice/a", "/b"), ("/a", "/home/alice/b")] {
+            assert_eq!(moved(from, to).below(&home), Below::Across { from: path(from) });
+        }
     }
 
     #[test]

@@ -91,6 +91,19 @@ typed_id!(
     /// Chosen by a caller to make a creation idempotent.
     RequestId
 );
+typed_id!(
+    /// A link that opens one port of a container.
+    ShareLinkId
+);
+
+typed_id!(
+    /// A directory of homes or of volumes.
+    StoreId
+);
+typed_id!(
+    /// A named volume.
+    VolumeId
+);
 
 /// Where new ids come from; deterministic in tests and in the simulation.
 pub trait IdSource: Send + Sync + 'static {

@@ -4,9 +4,11 @@
 //! the very code that the controller checks it with.
 
 pub mod account;
+pub mod app_host;
 pub mod clock;
 pub mod container;
 pub mod create;
+pub mod definition;
 pub mod desired;
 pub mod environment;
 pub mod explanation;
@@ -20,7 +22,12 @@ pub mod join;
 pub mod node;
 pub mod observed;
 pub mod phase;
+pub mod preset;
 pub mod relay;
 pub mod resources;
+pub mod share;
+pub mod space;
+pub mod storage;
 pub mod text;
 pub mod violation;
+pub mod volume;

@@ -10,6 +10,7 @@ use crate::{
     fault::Fault,
     id::{Epoch, NodeId},
     resources::{GpuId, Resources},
+    storage::Storage,
 };
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +87,8 @@ pub struct Inventory {
     pub runtimes: Vec<RuntimeKind>,
     pub engine_version: String,
     pub kernel_version: String,
+    #[serde(default)]
+    pub storage: Storage,
     /// What keeps it from taking containers.
     pub problems: Vec<Fault>,
 }

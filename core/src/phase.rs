@@ -36,6 +36,7 @@ pub enum Reason {
     OutOfMemory,
     StoppedByUser,
     LeaseEnded,
+    OverQuota,
     /// Its blade has nothing of it any more.
     Gone,
 }
@@ -85,6 +86,7 @@ fn stopped(container: &Container, liveness: Liveness) -> (Phase, Option<Reason>)
         None => (Phase::Stopped, None),
         Some(StopCause::ByUser) => (Phase::Stopped, Some(Reason::StoppedByUser)),
         Some(StopCause::LeaseEnded) => (Phase::Stopped, Some(Reason::LeaseEnded)),
+        Some(StopCause::OverQuota) => (Phase::Stopped, Some(Reason::OverQuota)),
         Some(StopCause::Gone) => (Phase::Stopped, Some(Reason::Gone)),
         Some(StopCause::Failed(fault)) => {
             (Phase::Failed, Some(Reason::Fault { fault: fault.clone(), retrying: false }))

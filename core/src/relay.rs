@@ -1,13 +1,14 @@
 //! Byte streams between somebody who uses a container and its blade: what is asked for, and the frames on the way.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use bytes::Bytes;
 
 use crate::{
     clock::Timestamp,
     files::{Blake3, Entry, FileFault, FilesOperation},
-    id::ContainerId,
+    id::{ContainerId, VolumeId},
+    storage::{Holder, Scope},
 };
 
 /// A frame's data is at most this long, so that no one's frame holds up another's for long.
@@ -15,8 +16,32 @@ pub const FRAME_MAXIMUM: usize = 64 << 10;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Operation {
-    pub container: ContainerId,
+    pub target: Target,
     pub kind: OperationKind,
+}
+
+/// What it is done with.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Target {
+    Container(ContainerId),
+    /// An account's home, without any container. Only files; their paths begin at the home.
+    Home(Holder),
+    /// Only to be taken away.
+    Volume {
+        id: VolumeId,
+        scope: Scope,
+        holder: Holder,
+    },
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Container(id) => id.fmt(f),
+            Target::Home(holder) => write!(f, "home of {}", holder.account),
+            Target::Volume { id, .. } => write!(f, "volume {id}"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,6 +72,8 @@ pub enum OperationKind {
         port: u16,
     },
     Files(FilesOperation),
+    /// A volume with everything in it. Answered with an end; gone already is fine.
+    RemoveVolume,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

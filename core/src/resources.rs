@@ -30,6 +30,15 @@ impl Resources {
         }
     }
 
+    /// The larger of each.
+    #[must_use]
+    pub fn at_least(self, other: Resources) -> Resources {
+        Resources {
+            cpu_millis: self.cpu_millis.max(other.cpu_millis),
+            memory_bytes: self.memory_bytes.max(other.memory_bytes),
+        }
+    }
+
     #[must_use]
     pub fn plus(self, other: Resources) -> Resources {
         Resources {

@@ -33,10 +33,16 @@ pub enum Problem {
     EnvironmentReserved,
     EnvironmentDuplicate,
     EnvironmentNotKeyValue,
+    /// A mask keeps a secret's value, and there is none to keep.
+    SecretNotKept,
     ControlCharacter,
     UnbalancedQuote,
     PortRange,
     PortDuplicate,
+    /// The site gives out no ports of blades.
+    PortsForbidden,
+    /// Asked to be published, and not among the guest ports.
+    PortNotGuest,
     NotANumber,
     TooSmall {
         minimum: String,
@@ -54,4 +60,11 @@ pub enum Problem {
     NotAbsolute,
     /// A path with `..`.
     PathUpwards,
+    /// A path where something else is mounted.
+    PathTaken,
+    PathTwice,
+    /// There is no volume of that name.
+    NoSuchVolume,
+    /// The volume is being deleted.
+    VolumeDeleting,
 }

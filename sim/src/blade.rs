@@ -12,9 +12,10 @@ use berth_core::{
     clock::{Clock as _, Timestamp},
     container::RuntimeKind,
     desired::EngineSpec,
-    id::{Epoch, NodeId},
+    id::{Epoch, NodeId, StoreId},
     node::{Gpu, Inventory, PortRange},
     resources::{GIB, GpuId, Resources},
+    storage::{Enforcement, Mapping, Scope, Storage, Store},
 };
 use berth_reconcile::{
     fake::Machine,
@@ -22,6 +23,8 @@ use berth_reconcile::{
     reconciler::Reconciler,
     runtime::{EngineContainer, EngineId, EngineState},
 };
+
+use uuid::Uuid;
 
 use crate::{
     clock::{Chance, SimClock},
@@ -102,6 +105,7 @@ impl Blade {
             runtimes: vec![RuntimeKind::Docker],
             engine_version: "sim".to_owned(),
             kernel_version: "sim".to_owned(),
+            storage: storage(self.index),
             problems: vec![],
         }
     }
@@ -215,4 +219,19 @@ impl Blade {
 
 pub(crate) fn held(content: &Content) -> Option<(Epoch, u64)> {
     content.set.as_ref().map(|set| (set.epoch, set.generation))
+}
+
+/// Two blades see one share; the third keeps homes by itself.
+fn storage(index: usize) -> Storage {
+    let store = |number: usize, scope| Store {
+        id: StoreId::new(Uuid::from_u128(0x5707e + number as u128)),
+        scope,
+        enforcement: Enforcement::Metered,
+    };
+    let homes = match index {
+        0 | 1 => Some(store(0, Scope::Shared)),
+        _ => Some(store(index, Scope::Local)),
+    };
+    let mapping = if index == 0 { Mapping::Supported } else { Mapping::Unsupported };
+    Storage { homes, volumes: None, mapping }
 }

@@ -5,6 +5,7 @@ use std::{io, sync::Arc};
 use berth_app::{
     background, nodes,
     nodes::Enrolment,
+    numbers::first_choice,
     ports::Store as _,
     sign_in,
     state::State,
@@ -120,7 +121,9 @@ async fn set_up(world: &World, handle: &Handle) {
 }
 
 pub(crate) fn person(index: usize, account: &str) -> User {
+    let posix = first_choice(&AccountName::parse(account).expect("an account's name"));
     User {
+        posix,
         id: UserId::new(Uuid::from_u128(0xa0 + index as u128)),
         account: AccountName::parse(account).expect("an account's name"),
         display_name: account.to_owned(),

@@ -14,6 +14,7 @@ use berth_core::{
     id::{ContainerId, RequestId, SessionId},
     image::ImageRef,
     resources::{MIB, Resources},
+    storage::RunAs,
 };
 use uuid::Uuid;
 
@@ -167,9 +168,16 @@ impl People {
                 stdin: false,
                 node_labels: [].into(),
                 runtime: RuntimeKind::Docker,
+                unpublished: vec![],
+                run_as: if chance.one_in(3) { RunAs::Image } else { RunAs::Account },
+                holder: None,
+                secrets: Default::default(),
+                lease: None,
+                volumes: vec![],
             },
             lease,
             request_id: Some(RequestId::new(chance.uuid())),
+            volumes: vec![],
         }
     }
 

@@ -89,6 +89,8 @@ fn waits_in_vain(state: &State, row: &Container) -> bool {
         guest_ports: &row.spec.guest_ports,
         node_labels: &row.spec.node_labels,
         runtime: row.spec.runtime,
+        run_as: row.spec.run_as,
+        volumes: vec![],
         previous: row.placement.as_ref(),
     };
     row.desired == DesiredPhase::Running

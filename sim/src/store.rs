@@ -56,6 +56,8 @@ pub(crate) async fn restored(records: Records, epoch: Epoch) -> Result<MemorySto
             join_tokens: all(records.join_tokens),
             nodes: all(records.nodes),
             containers: all(records.containers),
+            share_links: all(records.share_links),
+            volumes: all(records.volumes),
         })
         .await?;
     Ok(store)

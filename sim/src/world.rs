@@ -39,7 +39,12 @@ pub(crate) const TIMING: Timing = Timing {
 };
 
 pub(crate) fn rules() -> Rules {
-    Rules { containers_per_person: 60, grace: Duration::from_secs(8) }
+    Rules {
+        containers_per_person: 60,
+        volumes_per_person: 3,
+        space: berth_core::space::SpaceLimits { home: None, volume: None, layer: None },
+        grace: Duration::from_secs(8),
+    }
 }
 
 pub(crate) struct World {

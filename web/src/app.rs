@@ -49,6 +49,9 @@ fn Frame() -> impl IntoView {
                     <Route path=path!("/c/:name") view=|| view! { <Guard><ContainerPage /></Guard> } />
                     <Route path=path!("/c/:name/terminal") view=|| view! { <Guard><Lazy part=Part::Terminal /></Guard> } />
                     <Route path=path!("/c/:name/files") view=|| view! { <Guard><Lazy part=Part::Files /></Guard> } />
+                    <Route path=path!("/c/:name/logs") view=|| view! { <Guard><Lazy part=Part::Logs /></Guard> } />
+                    <Route path=path!("/c/:name/graphs") view=|| view! { <Guard><Lazy part=Part::Graphs /></Guard> } />
+                    <Route path=path!("/admin/nodes/:name") view=|| view! { <Guard><Lazy part=Part::NodeGraphs /></Guard> } />
                     <Route path=path!("/admin/nodes") view=|| view! { <Guard><Lazy part=Part::Nodes /></Guard> } />
                     <Route path=path!("/account") view=|| view! { <Guard><Account /></Guard> } />
                 </Routes>

@@ -8,7 +8,9 @@ use leptos::{
     wasm_split::{SplitLoaderError, wasm_split},
 };
 
-use crate::pages::{FilesPage, NewContainer, Nodes, TerminalPage};
+use crate::pages::{
+    ContainerGraphs, FilesPage, Glance, LogsPage, NewContainer, NodeGraphs, Nodes, TerminalPage,
+};
 
 /// Draws the page, once it is here.
 pub(crate) type Draw = fn() -> AnyView;
@@ -17,7 +19,12 @@ type Loading = Pin<Box<dyn Future<Output = Result<Draw, SplitLoaderError>>>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     Files,
+    /// The small graphs on a container's page.
+    Glance,
+    Graphs,
+    Logs,
     New,
+    NodeGraphs,
     Nodes,
     Terminal,
 }
@@ -27,7 +34,11 @@ impl Part {
     pub(crate) fn load(self) -> Loading {
         match self {
             Part::Files => Box::pin(files()),
+            Part::Glance => Box::pin(glance()),
+            Part::Graphs => Box::pin(graphs()),
+            Part::Logs => Box::pin(logs()),
             Part::New => Box::pin(new()),
+            Part::NodeGraphs => Box::pin(node_graphs()),
             Part::Nodes => Box::pin(nodes()),
             Part::Terminal => Box::pin(terminal()),
         }
@@ -42,9 +53,29 @@ fn files() -> Result<Draw, SplitLoaderError> {
     Ok(|| view! { <FilesPage /> }.into_any())
 }
 
+#[wasm_split(glance, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn glance() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <Glance /> }.into_any())
+}
+
+#[wasm_split(graphs, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn graphs() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <ContainerGraphs /> }.into_any())
+}
+
+#[wasm_split(logs, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn logs() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <LogsPage /> }.into_any())
+}
+
 #[wasm_split(new, wasm_split_path = ::leptos::wasm_split, fallible)]
 fn new() -> Result<Draw, SplitLoaderError> {
     Ok(|| view! { <NewContainer /> }.into_any())
+}
+
+#[wasm_split(node_graphs, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn node_graphs() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <NodeGraphs /> }.into_any())
 }
 
 #[wasm_split(nodes, wasm_split_path = ::leptos::wasm_split, fallible)]

@@ -1,6 +1,8 @@
 //! Where things are. Every link is made here, so that a moved page is a compile error and not a dead link.
 
 pub(crate) const SIGN_IN: &str = "/sign-in";
+/// Served by the controller: the way from the console into a container's page.
+pub(crate) const ENTER_APP: &str = "/apps/enter?";
 pub(crate) const CONTAINERS: &str = "/";
 pub(crate) const NEW: &str = "/new";
 pub(crate) const NODES: &str = "/admin/nodes";
@@ -42,6 +44,23 @@ pub(crate) fn files(name: &str, owner: &str, path: Option<&str>) -> String {
         route.push_str(&format!("{separator}path={}", encode(path)));
     }
     route
+}
+
+pub(crate) fn logs(name: &str, owner: &str) -> String {
+    below(name, owner, "logs")
+}
+
+pub(crate) fn graphs(name: &str, owner: &str) -> String {
+    below(name, owner, "graphs")
+}
+
+fn below(name: &str, owner: &str, page: &str) -> String {
+    let route = format!("/c/{}/{page}", encode(name));
+    if owner.is_empty() { route } else { format!("{route}?owner={}", encode(owner)) }
+}
+
+pub(crate) fn node(name: &str) -> String {
+    format!("{NODES}/{}", encode_all(name))
 }
 
 pub(crate) fn new_from(name: &str) -> String {
@@ -114,6 +133,9 @@ mod tests {
         assert_eq!(terminal("web", "b", Some(3)), "/c/web/terminal?owner=b&t=3");
         assert_eq!(files("web", "", None), "/c/web/files");
         assert_eq!(files("web", "b", Some("/a b/&")), "/c/web/files?owner=b&path=/a%20b/%26");
+        assert_eq!(logs("web", ""), "/c/web/logs");
+        assert_eq!(graphs("web", "b&c"), "/c/web/graphs?owner=b%26c");
+        assert_eq!(node("blade-1"), "/admin/nodes/blade-1");
         assert_eq!(sign_in_and_back("/c/web?owner=a"), "/sign-in?next=/c/web%3Fowner%3Da");
         assert_eq!(sign_in_and_back("/"), "/sign-in");
         assert_eq!(sign_in_and_back("/account"), "/sign-in");

@@ -364,7 +364,85 @@ texts! {
     key_rename: "Rename (files)", "名前を変更(ファイル)";
     key_delete_file: "Delete (files)", "削除(ファイル)";
 
+    // --- the pages of one container
+    overview: "Overview", "概要";
+    logs: "Logs", "ログ";
+    graphs: "Graphs", "グラフ";
+    pages_of(name): "Pages of {name}", "{name}のページ";
+
+    // --- logs
+    logs_of(name): "Logs of {name}", "{name}のログ";
+    logs_from: "Show", "表示範囲";
+    logs_tail(count): "Last {count} lines", "最新{count}行";
+    logs_minutes(count): "Last {count} minutes", "直近{count}分";
+    logs_hour: "Last hour", "直近1時間";
+    logs_day: "Last day", "直近1日";
+    logs_times: "Times", "時刻";
+    logs_wrap: "Wrap", "折り返し";
+    logs_follow: "Follow", "追従";
+    logs_only: "Matches only", "一致行のみ";
+    logs_search: "Search what is loaded", "表示中のログを検索";
+    logs_found(at, count): "{at} of {count}", "{count}件中{at}件目";
+    logs_none_found: "Not found", "見つかりません";
+    find_next: "Next match", "次の一致";
+    find_previous: "Previous match", "前の一致";
+    logs_download: "Download all", "全体をダウンロード";
+    logs_downloading(size): "Stop ({size})", "中止({size})";
+    logs_download_done(name): "{name} has been handed to the browser.", "{name}をブラウザに保存しました。";
+    logs_gone(count): "{count} earlier lines are not kept on this page. The download has all of them.",
+        "これより前の{count}行はこのページには保持していません。ダウンロードにはすべて含まれます。";
+    logs_to_newest: "To the newest", "最新へ";
+    logs_newer(count): "{count} newer lines", "新しい{count}行";
+    logs_newer_many: "Many newer lines", "新しい行が多数あります";
+    logs_live: "Live", "受信中";
+    logs_ended: "Ended", "終了";
+    logs_lost: "Connection lost, coming back", "接続が切れました。再接続しています";
+    logs_back(span): "Back after {span}; nothing is missing.", "{span}後に再接続しました。欠けた行はありません。";
+    logs_skipped: "More is printed than can be read: some lines are skipped here. The download has them.",
+        "出力が多すぎるため、ここで一部の行を省略しました。ダウンロードで確認できます。";
+    logs_ended_here: "The container has ended here.", "コンテナはここで終了しました。";
+    logs_empty: "Nothing has been printed yet", "まだ何も出力されていません";
+    logs_empty_why: "What the container's program writes to standard output and standard error appears here.",
+        "コンテナのプログラムが標準出力・標準エラーに書いた内容が表示されます。";
+    logs_cut: "(the line goes on; the download has all of it)", "(以下省略。全文はダウンロードで確認できます)";
+    logs_error_stream: "standard error", "標準エラー";
+
+    // --- graphs
+    graphs_of(name): "Graphs of {name}", "{name}のグラフ";
+    last_hour: "Last hour", "直近1時間";
+    last_three_days: "3 days", "3日間";
+    last_month: "30 days", "30日間";
+    graphs_range: "How far back", "期間";
+    network: "Network", "ネットワーク";
+    network_in: "In", "受信";
+    network_out: "Out", "送信";
+    disk: "Disk", "ディスク";
+    disk_read: "Read", "読み込み";
+    disk_write: "Written", "書き込み";
+    gpu_percent: "GPU use", "GPU使用率";
+    gpu_memory: "GPU memory", "GPUメモリ";
+    gpu_power: "GPU power", "GPU電力";
+    graph_limit(limit): "Limit {limit}", "上限{limit}";
+    graph_has(limit): "The machine has {limit}", "搭載{limit}";
+    graph_peak(value): "peak {value}", "最大{value}";
+    graph_label(what): "{what}: arrow keys read it out", "{what}: 矢印キーで値を読み上げ";
+    graph_at(time, values): "{time}: {values}", "{time} {values}";
+    graph_value(what, value): "{what} {value}", "{what}{value}";
+    graph_no_data: "no data", "データなし";
+    graphs_empty: "No figures yet", "まだ記録がありません";
+    graphs_empty_why: "They begin a few seconds after the container starts; what is measured is kept for 30 days.",
+        "コンテナが起動して数秒後に記録が始まり、30日間保存されます。";
+    graphs_empty_range: "Nothing was measured in this time.", "この期間の記録はありません。";
+    graphs_table: "As a table", "表で見る";
+    graphs_time: "Time", "時刻";
+    graphs_use: "What it uses", "利用状況";
+    graphs_all: "All graphs", "グラフをすべて見る";
+    cores_of(count): "{count} cores", "{count}コア";
+    percent(count): "{count} %", "{count}%";
+    watts(count): "{count} W", "{count}W";
+
     // --- time
+    seconds(count): "{count} s", "{count}秒";
     one_day: "1 day", "1日";
     days(count): "{count} days", "{count}日";
     one_hour: "1 hour", "1時間";

@@ -51,6 +51,47 @@ pub(crate) fn absolute(at: &Timestamp) -> String {
     date(at).to_locale_string(i18n::language().tag(), &format).into()
 }
 
+/// How exactly a point in time is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Detail {
+    Day,
+    DayAndMinute,
+    Minute,
+    Second,
+}
+
+/// "Nov 23, 18:00", "18:00:05": of milliseconds since 1970. Follows the language.
+pub(crate) fn point(at: f64, detail: Detail) -> String {
+    let day = [("month", "numeric"), ("day", "numeric")];
+    let minute = [("hour", "2-digit"), ("minute", "2-digit"), ("hourCycle", "h23")];
+    let pairs = match detail {
+        Detail::Day => day.to_vec(),
+        Detail::DayAndMinute => [day.as_slice(), &minute].concat(),
+        Detail::Minute => minute.to_vec(),
+        Detail::Second => [minute.as_slice(), &[("second", "2-digit")]].concat(),
+    };
+    let date = Date::new(&JsValue::from_f64(at));
+    date.to_locale_string(i18n::language().tag(), &options(&pairs)).into()
+}
+
+/// "11-23 18:00:05", where the browser is: for lines of a log.
+pub(crate) fn stamp(at: &Timestamp) -> String {
+    let date = date(at);
+    format!(
+        "{:02}-{:02} {:02}:{:02}:{:02}",
+        date.get_month() + 1,
+        date.get_date(),
+        date.get_hours(),
+        date.get_minutes(),
+        date.get_seconds()
+    )
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn milliseconds(at: &Timestamp) -> f64 {
+    seconds(at) * 1000.0 + f64::from(at.nanos) / 1e6
+}
+
 /// For `<time datetime>`.
 pub(crate) fn machine(at: &Timestamp) -> String {
     date(at).to_iso_string().into()
@@ -64,6 +105,14 @@ pub(crate) fn from_now(after: i64) -> Timestamp {
     Timestamp { seconds: now.saturating_add(after), nanos: 0 }
 }
 
+/// The time so many seconds ago.
+pub(crate) fn ago(seconds: u32) -> Timestamp {
+    // Whole seconds since 1970: far below what f64 holds exactly.
+    #[allow(clippy::cast_possible_truncation)]
+    let now = (Date::now() / 1000.0) as i64;
+    Timestamp { seconds: now.saturating_sub(seconds.into()), nanos: 0 }
+}
+
 /// "8 hours", "2 days".
 pub(crate) fn span(seconds: i64) -> String {
     match seconds {
@@ -75,7 +124,8 @@ pub(crate) fn span(seconds: i64) -> String {
             1 => text::one_hour().to_owned(),
             hours => text::hours(hours),
         },
-        s => text::minutes(s / 60),
+        s if s >= 60 => text::minutes(s / 60),
+        s => text::seconds(s),
     }
 }
 
@@ -93,6 +143,21 @@ pub(crate) async fn sleep(milliseconds: u32) {
             },
             Duration::from_millis(milliseconds.into()),
         );
+    });
+    // It is only ever resolved.
+    let _ = JsFuture::from(promise).await;
+}
+
+/// When the browser is about to draw. A page that nobody sees draws nothing, and goes on a little later.
+pub(crate) async fn next_frame() {
+    if document().hidden() {
+        return sleep(250).await;
+    }
+    let promise = Promise::new(&mut |resolve, _| {
+        request_animation_frame(move || {
+            // The promise's own function does not throw.
+            let _ = resolve.call0(&JsValue::UNDEFINED);
+        });
     });
     // It is only ever resolved.
     let _ = JsFuture::from(promise).await;

@@ -18,6 +18,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("berth-store", &["berth-core", "berth-app"]),
     ("berth-api", &["berth-core", "berth-app", "berth-proto"]),
     ("berth-session", &["berth-core", "berth-app", "berth-proto"]),
+    ("berth-gate", &["berth-core", "berth-app"]),
     (
         "berth-controller",
         &[
@@ -27,6 +28,7 @@ const EDGES: &[(&str, &[&str])] = &[
             "berth-store",
             "berth-api",
             "berth-session",
+            "berth-gate",
             "berth-assets",
         ],
     ),
@@ -85,6 +87,7 @@ const TEST_EDGES: &[(&str, &[&str])] = &[
     ("berth-app", &["berth-store"]),
     ("berth-api", &["berth-store", "berth-session"]),
     ("berth-session", &["berth-store"]),
+    ("berth-gate", &["berth-store"]),
     ("berth-controller", &["berth-proto"]),
     ("berth-docker", &["berth-metrics"]),
     ("berth-agent", &["berth-app", "berth-store", "berth-session"]),

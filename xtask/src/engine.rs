@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
 };
@@ -128,5 +128,18 @@ pub(crate) fn release(wanted: Wanted) -> Result<()> {
         Ending::Ended => say::note("the Docker engine that was started for this has ended"),
         Ending::Killed => say::note("the Docker engine that was started for this had to be killed"),
     }
+    unmount(&folder)?;
     fs::remove_dir_all(&folder).with_context(|| format!("{} cannot be removed", folder.display()))
+}
+
+/// Where `/` is not shared, the engine mounts its data folder onto itself, and leaves that behind.
+fn unmount(folder: &Path) -> Result<()> {
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("no list of mounts")?;
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(Path::new);
+    // What was mounted last is on top.
+    for point in points.filter(|point| point.starts_with(&folder)).rev() {
+        shell::run(shell::command("umount", &["--"]).arg(point))?;
+    }
+    Ok(())
 }

@@ -10,7 +10,7 @@ use bollard::models::{
     RestartPolicyNameEnum,
 };
 
-use crate::{names::Identity, options::Options};
+use crate::{belongings::Prepared, names::Identity, options::Options};
 
 /// What images that are made for root need (package managers, sshd, databases that give up root). Without NET_RAW a
 /// container cannot forge addresses on its bridge.
@@ -58,6 +58,7 @@ pub(crate) fn body(
     identity: &Identity,
     options: &Options,
     abilities: Abilities,
+    prepared: Prepared,
 ) -> Result<ContainerCreateBody, Error> {
     let spec = &order.spec;
     match spec.runtime {
@@ -74,6 +75,8 @@ pub(crate) fn body(
     Ok(ContainerCreateBody {
         image: Some(spec.image.as_str().to_owned()),
         hostname: Some(spec.hostname.clone()),
+        user: prepared.user,
+        working_dir: prepared.working_directory,
         cmd: (!spec.command.is_empty()).then(|| spec.command.clone()),
         env: Some(environment(order)),
         tty: Some(spec.tty),
@@ -85,7 +88,10 @@ pub(crate) fn body(
         networking_config: Some(NetworkingConfig {
             endpoints_config: Some(HashMap::from([(network.clone(), aliases)])),
         }),
-        host_config: Some(host_config(order, network, options, abilities)?),
+        host_config: Some(HostConfig {
+            mounts: (!prepared.mounts.is_empty()).then_some(prepared.mounts),
+            ..host_config(order, network, options, abilities)?
+        }),
         ..ContainerCreateBody::default()
     })
 }
@@ -230,6 +236,7 @@ pub(crate) mod tests {
                 user: UserId::new(Uuid::from_u128(4)),
                 hostname: "alice-web".to_owned(),
                 runtime: RuntimeKind::Docker,
+                belongings: None,
             },
         }
     }
@@ -245,7 +252,8 @@ pub(crate) mod tests {
     };
 
     fn make(order: &CreateOrder, abilities: Abilities) -> serde_json::Value {
-        let body = body(order, &identity(), &Options::default(), abilities).unwrap();
+        let body =
+            body(order, &identity(), &Options::default(), abilities, Prepared::default()).unwrap();
         serde_json::to_value(body).unwrap()
     }
 
@@ -297,7 +305,8 @@ pub(crate) mod tests {
     fn kubernetes_is_refused() {
         let mut order = order();
         order.spec.runtime = RuntimeKind::Kubernetes;
-        let refused = body(&order, &identity(), &Options::default(), ABILITIES);
+        let refused =
+            body(&order, &identity(), &Options::default(), ABILITIES, Prepared::default());
         assert_eq!(refused.unwrap_err().to_fault().kind, FaultKind::Unsupported);
     }
 }

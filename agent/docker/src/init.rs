@@ -22,6 +22,19 @@ impl Docker {
         Ok(u32::try_from(pid).ok().filter(|pid| *pid > 0))
     }
 
+    /// Where the engine keeps what a container has written; `None` for a driver that this program does not know.
+    pub async fn layer(&self, id: &EngineId) -> Result<Option<PathBuf>, Error> {
+        let call =
+            self.inner.engine.quick.inspect_container(id.as_str(), None::<InspectContainerOptions>);
+        let driver = match quick(call).await {
+            Ok(answer) => answer.graph_driver.unwrap_or_default(),
+            Err(Error::NoSuchContainer) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let upper = driver.data.get("UpperDir").filter(|_| driver.name == "overlay2");
+        Ok(upper.map(PathBuf::from))
+    }
+
     /// Where the engine keeps containers and images.
     pub async fn data_root(&self) -> Result<Option<PathBuf>, Error> {
         let info = quick(self.inner.engine.quick.info()).await?;

@@ -5,6 +5,7 @@
 //! ids ever gets there; a property test of [`names`] holds that. Everything else travels in bodies and queries, which are
 //! encoded.
 
+mod belongings;
 mod cleanup;
 mod container;
 mod create;
@@ -15,6 +16,7 @@ mod fault;
 pub mod files;
 mod firewall;
 mod foreign;
+mod image;
 mod init;
 pub mod logs;
 pub mod names;
@@ -35,6 +37,7 @@ use berth_core::{
     node::PortRange,
 };
 use berth_reconcile::runtime::Error;
+use berth_storage::Storage;
 
 pub use self::{
     cleanup::{Removed, cleanup},
@@ -62,13 +65,19 @@ struct Inner {
     networks: network::Networks,
     cpu_times: foreign::CpuTimes,
     held: files::Held,
+    keeper: belongings::Keeper,
     /// Digests of images, which never change for an id.
     digests: Mutex<HashMap<ImageId, String>>,
 }
 
 /// Connects, and puts the firewall's rules in place. When these cannot be, the connection is made all the same (what runs
 /// must be seen and can be stopped), [`Docker::problems`] says so, and nothing is started.
-pub async fn connect(options: Options, cluster: ClusterId, node: NodeId) -> Result<Docker, Error> {
+pub async fn connect(
+    options: Options,
+    storage: Storage,
+    cluster: ClusterId,
+    node: NodeId,
+) -> Result<Docker, Error> {
     let identity = Identity { cluster, node };
     let engine = Engine::connect(&options.socket).await?;
     let firewall = Firewall::start(identity.table_name(), &options).await;
@@ -82,6 +91,7 @@ pub async fn connect(options: Options, cluster: ClusterId, node: NodeId) -> Resu
             networks: network::Networks::default(),
             cpu_times: foreign::CpuTimes::default(),
             held: files::Held::default(),
+            keeper: belongings::Keeper::new(storage),
             digests: Mutex::default(),
         }),
     })
@@ -95,6 +105,11 @@ impl Docker {
     /// Whether the engine was seen to have what GPUs need. Without it a start with GPUs fails with `NoGpuRuntime`.
     pub fn has_gpu_runtime(&self) -> bool {
         self.inner.engine.has_gpu_runtime
+    }
+
+    /// Where people's data is.
+    pub fn storage(&self) -> &Storage {
+        self.inner.keeper.storage()
     }
 
     /// What keeps this blade from taking containers, now.

@@ -11,6 +11,7 @@ use berth_core::{
     clock::Timestamp, fault::FaultKind, id::UserId, image::ImageRef, observed::PullProgress,
 };
 use berth_reconcile::runtime::{CreateOrder, EngineContainer, EngineId, Error, Event, Runtime};
+use berth_storage::Key;
 use bollard::{
     models::{ContainerInspectResponse, ContainerSummary},
     query_parameters::{
@@ -50,6 +51,8 @@ impl Runtime for Docker {
             ..ListContainersOptions::default()
         };
         let engine = &self.inner.engine;
+        let keeper = &self.inner.keeper;
+        let before = keeper.before_list().await;
         let summaries = quick(engine.quick.list_containers(Some(options))).await?;
         let ids: Vec<EngineId> =
             summaries.iter().filter_map(|summary| self.inner.understood(summary)).collect();
@@ -59,7 +62,11 @@ impl Runtime for Docker {
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
-        Ok(inspected.into_iter().flatten().collect())
+        let listed: Vec<_> = inspected.into_iter().flatten().collect();
+        // By their names: also of those that are not to be understood nothing is taken away.
+        let names = summaries.iter().flat_map(|summary| summary.names.iter().flatten());
+        keeper.sweep(before, names.map(|name| name.trim_start_matches('/')), &listed).await;
+        Ok(listed)
     }
 
     async fn inspect(&self, id: &EngineId) -> Result<Option<EngineContainer>, Error> {
@@ -79,7 +86,8 @@ impl Runtime for Docker {
     async fn create(&self, order: &CreateOrder) -> Result<EngineId, Error> {
         let inner = &self.inner;
         let identity = &inner.identity;
-        let body = create::body(order, identity, &inner.options, inner.engine.abilities)?;
+        let (_creating, prepared) = inner.keeper.prepare(&inner.engine.quick, order).await?;
+        let body = create::body(order, identity, &inner.options, inner.engine.abilities, prepared)?;
         let labels = body.labels.clone().unwrap_or_default();
         let name = Identity::container_name(order.container, order.incarnation);
         let options = CreateContainerOptions {
@@ -87,18 +95,22 @@ impl Runtime for Docker {
             ..CreateContainerOptions::default()
         };
         let call = inner.engine.work.create_container(Some(options), body);
-        match bounded_create(Box::pin(call)).await? {
+        let id = match bounded_create(Box::pin(call)).await? {
             Created::New(id) => EngineId::parse(&id).ok_or_else(|| {
                 Error::fault(FaultKind::Engine, "the engine answered with an id that is none")
-            }),
-            Created::NameTaken(detail) => inner.adopt(&name, &labels, detail).await,
-        }
+            })?,
+            Created::NameTaken(detail) => inner.adopt(&name, &labels, detail).await?,
+        };
+        let key = Key { container: order.container, incarnation: order.incarnation };
+        inner.keeper.learn(&id, key);
+        Ok(id)
     }
 
     async fn start(&self, id: &EngineId) -> Result<(), Error> {
         if let Some(problem) = self.inner.firewall.problem() {
             return Err(Error::fault(FaultKind::FirewallMissing, problem));
         }
+        self.inner.keeper.renew(id).await?;
         let _cleared = self.clear(id).await;
         match self.inner.start(id).await {
             // The engine remembers the network by its id: one that was removed and made again is joined anew.
@@ -127,7 +139,9 @@ impl Runtime for Docker {
     }
 
     async fn remove(&self, id: &EngineId) -> Result<(), Error> {
-        cleanup::remove_container(&self.inner.engine, id).await
+        cleanup::remove_container(&self.inner.engine, id).await?;
+        self.inner.keeper.release(id).await;
+        Ok(())
     }
 
     async fn pull(

@@ -12,7 +12,9 @@ mod port;
 
 use std::{collections::BTreeSet, path::PathBuf};
 
-use berth_core::{container::RuntimeKind, fault::Fault, node::Inventory, resources::Resources};
+use berth_core::{
+    container::RuntimeKind, fault::Fault, node::Inventory, resources::Resources, storage::Storage,
+};
 
 pub use self::{
     gpu::{GpuError, GpuReading, GpuSource, Nvml},
@@ -32,6 +34,7 @@ pub struct Engine {
     pub foreign_ports: BTreeSet<u16>,
     /// Host ports that our own containers are meant to have: what listens there is not foreign.
     pub our_ports: BTreeSet<u16>,
+    pub storage: Storage,
     pub problems: Vec<Fault>,
 }
 
@@ -76,6 +79,7 @@ impl Surveyor {
             runtimes: engine.runtimes,
             engine_version: engine.version,
             kernel_version: machine::kernel(&self.proc),
+            storage: engine.storage,
             problems: engine.problems,
         }
     }

@@ -97,7 +97,7 @@ impl<F: Files> Sampler<F> {
             ..levels
         };
         let storage = self.files.storage(&self.data);
-        Some(Report { blade: BladeFigures { figures, storage }, containers })
+        Some(Report { blade: BladeFigures { figures, storage }, containers, space: Vec::new() })
     }
 
     /// `None`: it is gone, or cannot be seen.

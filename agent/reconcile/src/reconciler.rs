@@ -8,7 +8,7 @@ use std::{
 
 use berth_core::{
     clock::{Clock, Timestamp},
-    desired::{DesiredContainer, DesiredSet, DesiredUpdate, Refusal, accept},
+    desired::{Belongings, DesiredContainer, DesiredSet, DesiredUpdate, Refusal, accept},
     id::{ContainerId, Epoch, UserId},
     image::ImageRef,
     observed::Observed,
@@ -186,6 +186,23 @@ impl<R: Runtime, L: Ledger> Reconciler<R, L> {
                 && matches!(container.state, EngineState::Running { .. })
         };
         inner.engine_of(id).iter().find(runs).map(|container| container.id.clone())
+    }
+
+    /// Whose data a container that is wanted has.
+    pub fn belongings(&self, id: ContainerId) -> Option<Belongings> {
+        self.lock().desired(id)?.spec.belongings.clone()
+    }
+
+    /// Of all that are wanted here.
+    pub fn all_belongings(&self) -> Vec<Belongings> {
+        let inner = self.lock();
+        let wanted = inner.content.set.iter().flat_map(|set| set.containers.values());
+        wanted.filter_map(|container| container.spec.belongings.clone()).collect()
+    }
+
+    /// The engine's latest of each container that is wanted.
+    pub fn current_all(&self) -> Vec<(ContainerId, EngineId)> {
+        self.wanted().into_iter().filter_map(|id| Some((id, self.current(id)?))).collect()
     }
 
     /// The engine's latest for a container that is wanted, whatever its state.

@@ -6,10 +6,14 @@ mod kept;
 mod streams;
 mod turns;
 
+use std::{io, os::fd::OwnedFd};
+
 use berth_core::{
-    files::{FileFault, FilePath, FilesOperation, Read},
-    id::ContainerId,
-    relay::{End, EndReason, Frame},
+    desired::Belongings,
+    files::{Below, FileFault, FilePath, FilesOperation, Read},
+    id::{ContainerId, VolumeId},
+    relay::{End, EndReason, Frame, Target},
+    storage::{Holder, HomeMount, Posix, Scope},
 };
 use berth_docker::{
     Docker,
@@ -17,7 +21,12 @@ use berth_docker::{
 };
 use berth_files::{Error, Owner, Tree};
 use berth_reconcile::runtime::EngineId;
-use tokio::{sync::mpsc, task::spawn_blocking};
+use berth_storage::Storage;
+use rustix::thread::{Gid, Uid, set_thread_gid, set_thread_groups, set_thread_uid};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::spawn_blocking,
+};
 
 use self::{kept::Kept, turns::Turns};
 use crate::session::chain;
@@ -40,17 +49,40 @@ impl Files {
         Self { docker, kept: Kept::default(), turns: Turns::default() }
     }
 
+    /// Of a container. Its owner's home is a part of it, also while nothing is mounted there.
     pub(super) async fn perform(
         &self,
         container: ContainerId,
         engine: &EngineId,
+        belongings: Option<&Belongings>,
         operation: FilesOperation,
         from: mpsc::Receiver<Frame>,
         to: &mpsc::Sender<Frame>,
     ) -> Result<End, End> {
-        let turn = self.turns.take(container);
-        let turn = turn.ok_or_else(|| End::file(FileFault::Busy, path(&operation).as_str()))?;
         let place = self.docker.place(engine, access(&operation)).await;
+        let stopped = match &place {
+            Ok(place) => place.lease.is_some(),
+            Err(PlaceError::UnknownDriver(_)) => true,
+            Err(_) => false,
+        };
+        // What is mounted while it runs is where it always is.
+        let mounted = belongings.filter(|_| stopped).map(mounted).unwrap_or_default();
+        let mut operation = operation;
+        for (path, directory) in mounted {
+            match operation.below(&path) {
+                Below::Inside(inner) => {
+                    drop(place);
+                    let ended = self.in_directory(directory, inner, from, to).await;
+                    return ended.map_err(|end| prefixed(end, path.as_str()));
+                }
+                Below::Across { from } => {
+                    return Err(End::file(FileFault::OtherFileSystem, from.as_str()));
+                }
+                Below::Outside(outer) => operation = outer,
+            }
+        }
+        let turn = self.turns.take(Target::Container(container));
+        let turn = turn.ok_or_else(|| End::file(FileFault::Busy, operation.path().as_str()))?;
         let Place { root, user, lease } = place.map_err(|error| nowhere(&operation, &error))?;
         let (passing, from) = match lease {
             Some(lease) => {
@@ -64,7 +96,8 @@ impl Files {
             let _turn = turn;
             let owner = owner(Tree::new(root.try_clone()?, Owner { uid: 0, gid: 0 }), &user);
             let tree = Tree::new(root, owner);
-            Ok::<_, std::io::Error>(ask::perform(&tree, container, operation, from, &to, &kept))
+            let target = Target::Container(container);
+            Ok::<_, io::Error>(ask::perform(&tree, &target, operation, from, &to, &kept))
         });
         let ended = match passing {
             Some(passing) => {
@@ -80,6 +113,107 @@ impl Files {
         let ended = ended.map_err(|error| End::new(EndReason::Failed, error.to_string()))?;
         ended.map_err(|error| End::new(EndReason::Failed, error.to_string()))?.map_err(failed)
     }
+
+    pub(super) async fn remove_volume(&self, id: VolumeId, scope: Scope) -> Result<End, End> {
+        let storage = self.docker.storage().clone();
+        let removed = spawn_blocking(move || storage.remove_volume(id, scope)).await;
+        let failed = |detail: String| End::new(EndReason::Failed, detail);
+        removed
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(|error| failed(chain(&error)))?;
+        tracing::info!(volume.id = %id, "volume removed");
+        Ok(End::new(EndReason::Exited, ""))
+    }
+
+    /// Of a home, without any container.
+    pub(super) async fn in_home(
+        &self,
+        holder: &Holder,
+        operation: FilesOperation,
+        from: mpsc::Receiver<Frame>,
+        to: &mpsc::Sender<Frame>,
+    ) -> Result<End, End> {
+        self.in_directory(Target::Home(holder.clone()), operation, from, to).await
+    }
+
+    /// As its account, so that nothing is done there that the account could not do itself, whatever server keeps it.
+    async fn in_directory(
+        &self,
+        target: Target,
+        operation: FilesOperation,
+        from: mpsc::Receiver<Frame>,
+        to: &mpsc::Sender<Frame>,
+    ) -> Result<End, End> {
+        let turn = self.turns.take(target.clone());
+        let turn = turn.ok_or_else(|| End::file(FileFault::Busy, operation.path().as_str()))?;
+        let (storage, to, kept) = (self.docker.storage().clone(), to.clone(), self.kept.clone());
+        let (done, ended) = oneshot::channel();
+        let work = move || {
+            let _turn = turn;
+            let performed = || {
+                let (directory, posix) = open(&storage, &target)?;
+                become_account(posix)
+                    .map_err(|error| End::new(EndReason::Failed, error.to_string()))?;
+                let tree = Tree::new(directory, Owner { uid: posix.uid, gid: posix.gid });
+                ask::perform(&tree, &target, operation, from, &to, &kept).map_err(failed)
+            };
+            // Whoever waited may have gone.
+            drop(done.send(performed()));
+        };
+        // A thread of its own, which ends with this: it cannot be root again.
+        std::thread::Builder::new()
+            .name("home".to_owned())
+            .spawn(work)
+            .map_err(|error| End::new(EndReason::Failed, error.to_string()))?;
+        ended.await.map_err(|_| End::new(EndReason::Failed, "the operation has crashed"))?
+    }
+}
+
+fn open(storage: &Storage, target: &Target) -> Result<(OwnedFd, Posix), End> {
+    let opened = match target {
+        Target::Home(holder) => storage.home(holder).map(|home| (home, holder)),
+        Target::Volume { id, scope, holder } => {
+            storage.volume(*id, *scope, holder).map(|volume| (volume, holder))
+        }
+        Target::Container(_) => {
+            return Err(End::new(EndReason::Unsupported, "a container is no directory"));
+        }
+    };
+    opened
+        .map(|(directory, holder)| (directory.directory, holder.posix))
+        .map_err(|error| End::new(EndReason::Failed, chain(&error)))
+}
+
+/// Where it has directories of its owner's, the deepest first: one may be mounted in another.
+fn mounted(belongings: &Belongings) -> Vec<(FilePath, Target)> {
+    let Belongings { holder, home, volumes, .. } = belongings;
+    let home = (*home != HomeMount::None).then(|| (holder.home(), Target::Home(holder.clone())));
+    let volumes = volumes.iter().map(|volume| {
+        let target = Target::Volume { id: volume.id, scope: volume.scope, holder: holder.clone() };
+        (volume.path.clone(), target)
+    });
+    let mut all: Vec<_> = home
+        .into_iter()
+        .chain(volumes)
+        .filter_map(|(path, target)| Some((FilePath::parse(&path).ok()?, target)))
+        .collect();
+    all.sort_by(|a, b| b.0.cmp(&a.0));
+    all
+}
+
+/// This thread alone, and for ever.
+fn become_account(posix: Posix) -> io::Result<()> {
+    set_thread_groups(&[])?;
+    set_thread_gid(Gid::from_raw(posix.gid))?;
+    Ok(set_thread_uid(Uid::from_raw(posix.uid))?)
+}
+
+/// Paths as the caller has them.
+fn prefixed(mut end: End, home: &str) -> End {
+    if end.subject.starts_with('/') {
+        end.subject = format!("{home}{}", end.subject).trim_end_matches('/').to_owned();
+    }
+    end
 }
 
 /// Until the caller has gone, or the files are wanted back. To whoever reads the frames it is the same.
@@ -116,22 +250,6 @@ fn access(operation: &FilesOperation) -> Access {
     }
 }
 
-fn path(operation: &FilesOperation) -> &FilePath {
-    match operation {
-        FilesOperation::Stat { path }
-        | FilesOperation::List { path, .. }
-        | FilesOperation::Pack { path, .. }
-        | FilesOperation::Discard { path, .. }
-        | FilesOperation::Unpack { path, .. }
-        | FilesOperation::MakeDirectory { path }
-        | FilesOperation::SetAttributes { path, .. }
-        | FilesOperation::Delete { path }
-        | FilesOperation::Move { from: path, .. } => path,
-        FilesOperation::Read(read) => &read.path,
-        FilesOperation::Write(write) => &write.path,
-    }
-}
-
 fn nowhere(operation: &FilesOperation, error: &PlaceError) -> End {
     let fault = match error {
         PlaceError::Starting => FileFault::Busy,
@@ -143,7 +261,7 @@ fn nowhere(operation: &FilesOperation, error: &PlaceError) -> End {
             return End::new(EndReason::Failed, chain(error));
         }
     };
-    End { detail: chain(error), ..End::file(fault, path(operation).as_str()) }
+    End { detail: chain(error), ..End::file(fault, operation.path().as_str()) }
 }
 
 fn failed(error: Error) -> End {

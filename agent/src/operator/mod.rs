@@ -9,7 +9,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use berth_core::{
     id::ContainerId,
-    relay::{End, EndReason, Frame, Operation, OperationKind, Run, Size, Stdin},
+    relay::{End, EndReason, Frame, Operation, OperationKind, Run, Size, Stdin, Target},
 };
 use berth_docker::exec::{self, Apart, Command, Error, Exec, GRACE, Input, Outcome, Output};
 use berth_proto::{agent::v1 as wire, convert::relay as convert};
@@ -75,7 +75,21 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
         from: mpsc::Receiver<Frame>,
         to: &mpsc::Sender<Frame>,
     ) -> Result<End, End> {
-        let container = operation.container;
+        let container = match operation.target {
+            Target::Container(container) => container,
+            Target::Home(holder) => {
+                let OperationKind::Files(operation) = operation.kind else {
+                    return Err(End::new(EndReason::Unsupported, "a home has only files"));
+                };
+                return self.files.in_home(&holder, operation, from, to).await;
+            }
+            Target::Volume { id, scope, .. } => {
+                if operation.kind != OperationKind::RemoveVolume {
+                    return Err(End::new(EndReason::Unsupported, "a volume is only taken away"));
+                }
+                return self.files.remove_volume(id, scope).await;
+            }
+        };
         let mut swept = self.swept.clone();
         let ready = swept.wait_for(|swept| *swept);
         if tokio::time::timeout(PATIENCE, ready).await.is_err() {
@@ -117,7 +131,15 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
                 let engine = self.reconciler.current(container).ok_or_else(|| {
                     End::new(EndReason::ContainerNotRunning, "it has not been made yet")
                 })?;
-                return self.files.perform(container, &engine, operation, from, to).await;
+                let belongings = self.reconciler.belongings(container);
+                let belongings = belongings.as_ref();
+                return self
+                    .files
+                    .perform(container, &engine, belongings, operation, from, to)
+                    .await;
+            }
+            OperationKind::RemoveVolume => {
+                return Err(End::new(EndReason::Unsupported, "a container is no volume"));
             }
             OperationKind::Run(run) => {
                 let engine = self.engine(container)?;

@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use berth_proto::v1;
 use clap::Args;
 
-use super::wait::{Containers, Goal, wait};
+use super::wait::{Containers, Goal, gone, wait};
 use crate::{
     client::Client,
     output::{ask, is_yes, printable, say},
@@ -36,6 +36,9 @@ pub(crate) struct Rm {
     /// Does not ask
     #[arg(short, long)]
     yes: bool,
+    /// Returns at once: the name is free when its blade has removed it
+    #[arg(short, long)]
+    detach: bool,
 }
 
 impl Change {
@@ -80,8 +83,14 @@ impl Rm {
         if !self.yes && !is_yes(&ask(&text::ask_delete(&name), "-y")?) {
             bail!(text::not_deleted());
         }
-        let request = v1::DeleteContainerRequest { name: name.clone(), owner };
-        Client::signed_in()?.containers().delete_container(request).await?;
+        let mut client = Client::signed_in()?.containers();
+        let wanted = v1::GetContainerRequest { name: name.clone(), owner: owner.clone() };
+        let container = client.get_container(wanted).await?.into_inner();
+        let request = v1::DeleteContainerRequest { name: container.id.clone(), owner };
+        client.delete_container(request).await?;
+        if !self.detach {
+            gone(&mut client, container.id).await?;
+        }
         say(&text::deleted(&name))
     }
 }

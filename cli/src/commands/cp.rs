@@ -9,7 +9,7 @@ use crate::{
     transfer::{Place, Remote, Transfer},
 };
 
-/// NAME:PATH is in a container, everything else on this machine; a local path with a colon is written ./a:b.
+/// NAME:PATH is in a container and ~:PATH in the home, everything else on this machine; a local path with a colon is written ./a:b.
 ///
 /// Folders are copied with everything in them. A copy that is interrupted goes on when the same command is typed again.
 #[derive(Debug, Args)]
@@ -27,7 +27,8 @@ impl Cp {
         let Some((last, sources)) = self.places.split_last() else { bail!(text::copies_nowhere()) };
         let remote = |name: &str, path: &str| Remote {
             owner: self.owner.clone(),
-            name: name.to_owned(),
+            // The home needs no container, and no container is called so.
+            name: if name == "~" { String::new() } else { name.to_owned() },
             path: path.to_owned(),
         };
         let transfer = Transfer::new(Client::signed_in()?.files());

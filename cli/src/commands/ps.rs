@@ -4,6 +4,7 @@ use anyhow::Result;
 use berth_proto::v1;
 use clap::Args;
 
+use super::wait::Containers;
 use crate::{
     client::Client,
     output::{Format, container_json, moment, note, printable, say, table},
@@ -24,38 +25,55 @@ pub(crate) struct Ps {
 impl Ps {
     pub(crate) async fn run(self) -> Result<()> {
         let mut client = Client::signed_in()?.containers();
-        let owner = if self.all { "-" } else { "" };
-        let mut rows = Vec::new();
-        let mut page_token = String::new();
-        loop {
-            let request =
-                v1::ListContainersRequest { page_size: PAGE, page_token, owner: owner.to_owned() };
-            let page = client.list_containers(request).await?.into_inner();
-            rows.extend(page.containers);
-            if page.next_page_token.is_empty() {
-                break;
-            }
-            page_token = page.next_page_token;
-        }
+        let (owner, names) = if self.all { ("-", Names::Full) } else { ("", Names::Short) };
+        let rows = all(&mut client, owner).await?;
         match self.output {
             Format::Json => {
                 let rows: Vec<_> = rows.iter().map(container_json).collect();
                 say(&serde_json::to_string_pretty(&rows)?)
             }
             Format::Table if rows.is_empty() => note(text::none_yet()),
-            Format::Table => {
-                let header = ["NAME", "PHASE", "NODE", "ENDPOINTS", "LEASE END", "IMAGE"];
-                let mut lines = vec![header.map(str::to_owned).to_vec()];
-                lines.extend(rows.iter().map(|container| line(container, self.all)));
-                say(table(&lines).trim_end())
-            }
+            Format::Table => say(table(&lines(&rows, names)).trim_end()),
         }
     }
 }
 
-fn line(container: &v1::Container, all: bool) -> Vec<String> {
+/// Every page.
+pub(super) async fn all(client: &mut Containers, owner: &str) -> Result<Vec<v1::Container>> {
+    let mut rows = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request =
+            v1::ListContainersRequest { page_size: PAGE, page_token, owner: owner.to_owned() };
+        let page = client.list_containers(request).await?.into_inner();
+        rows.extend(page.containers);
+        if page.next_page_token.is_empty() {
+            return Ok(rows);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Names {
+    Short,
+    /// With the owner's.
+    Full,
+}
+
+pub(super) fn lines(rows: &[v1::Container], names: Names) -> Vec<Vec<String>> {
+    let header = ["NAME", "PHASE", "NODE", "ENDPOINTS", "LEASE END", "IMAGE"];
+    let mut lines = vec![header.map(str::to_owned).to_vec()];
+    lines.extend(rows.iter().map(|container| line(container, names)));
+    lines
+}
+
+fn line(container: &v1::Container, names: Names) -> Vec<String> {
     let endpoints: Vec<&str> = container.endpoints.iter().map(|e| e.url.as_str()).collect();
-    let name = if all { &container.full_name } else { &container.name };
+    let name = match names {
+        Names::Short => &container.name,
+        Names::Full => &container.full_name,
+    };
     [
         name,
         text::phase(container.phase()),

@@ -19,16 +19,26 @@ use crate::{
 #[derive(Debug, Args)]
 pub(crate) struct Run {
     /// The image, such as python:3.13
-    image: String,
-    /// [default: the image's name]
+    #[arg(required_unless_present = "preset")]
+    image: Option<String>,
+    /// A size that the site has a name for; what is said beside it wins
+    #[arg(long)]
+    preset: Option<String>,
+    /// [default: the image's name, or the preset's]
     #[arg(long)]
     name: Option<String>,
     /// KEY=value, as often as needed
     #[arg(short, long = "env", value_parser = variable)]
     env: Vec<(String, String)>,
+    /// KEY=value, or KEY for the value that this machine's environment has; nobody is ever shown it again
+    #[arg(long, value_parser = secret)]
+    secret_env: Vec<(String, String)>,
     /// A port that the program listens on, as often as needed
     #[arg(short, long = "port")]
     ports: Vec<u16>,
+    /// NAME:/PATH or NAME:/PATH:ro, as often as needed: a volume of yours
+    #[arg(short, long = "volume", value_parser = super::volumes::mount)]
+    volumes: Vec<v1::VolumeMount>,
     /// How many GPUs
     #[arg(long, default_value_t = 0)]
     gpus: u32,
@@ -41,9 +51,15 @@ pub(crate) struct Run {
     /// Such as 90min, 8h or 3d [default: the site's]
     #[arg(long, value_parser = humantime::parse_duration)]
     lease: Option<Duration>,
+    /// A port that also gets one of the blade, where the site leaves that to you; as often as needed
+    #[arg(long, value_name = "PORT")]
+    publish: Vec<u16>,
     /// Gives the program a terminal
     #[arg(short, long)]
     tty: bool,
+    /// Runs as the image says, often as root, and not as you: the home is there only on blades that can map it
+    #[arg(long)]
+    as_image: bool,
     /// Returns at once
     #[arg(short, long)]
     detach: bool,
@@ -66,11 +82,18 @@ impl Run {
     }
 
     fn request(self) -> v1::CreateContainerRequest {
+        let name = match (&self.image, &self.preset) {
+            (Some(image), _) => name_of(image),
+            (None, preset) => preset.clone().unwrap_or_default(),
+        };
         v1::CreateContainerRequest {
-            name: self.name.unwrap_or_else(|| name_of(&self.image)),
-            image: self.image,
+            name: self.name.unwrap_or(name),
+            image: self.image.unwrap_or_default(),
+            preset: self.preset.unwrap_or_default(),
+            secret_environment: self.secret_env.into_iter().collect(),
             environment: self.env.into_iter().collect(),
-            guest_ports: self.ports.into_iter().map(u32::from).collect(),
+            guest_ports: with(self.ports, &self.publish).into_iter().map(u32::from).collect(),
+            published_ports: self.publish.into_iter().map(u32::from).collect(),
             gpus: self.gpus,
             runtime: v1::Runtime::Docker.into(),
             cpu_millis: self.cpu.unwrap_or(0),
@@ -79,6 +102,8 @@ impl Run {
             command: self.command,
             tty: self.tty,
             stdin: self.tty,
+            run_as: if self.as_image { v1::RunAs::Image } else { v1::RunAs::Account }.into(),
+            volumes: self.volumes,
             request_id: request_id(),
             ..Default::default()
         }
@@ -89,8 +114,24 @@ impl Run {
     clippy::disallowed_methods,
     reason = "nothing here is simulated: an id that nobody else has"
 )]
-fn request_id() -> String {
+pub(super) fn request_id() -> String {
     Uuid::now_v7().to_string()
+}
+
+/// What is to be published is a port of the container in any case.
+fn with(mut ports: Vec<u16>, published: &[u16]) -> Vec<u16> {
+    let more: Vec<u16> = published.iter().copied().filter(|port| !ports.contains(port)).collect();
+    ports.extend(more);
+    ports
+}
+
+/// Names end up in lists of processes and in histories of shells; values need not.
+fn secret(text: &str) -> Result<(String, String), String> {
+    if text.contains('=') {
+        return variable(text);
+    }
+    let value = std::env::var(text).map_err(|_| "it is not in the environment here".to_owned())?;
+    Ok((text.to_owned(), value))
 }
 
 /// "ghcr.io/owner/My_App:1" -> "my-app"
@@ -107,7 +148,7 @@ fn name_of(image: &str) -> String {
 }
 
 /// The request's id makes it safe to send again.
-async fn create(
+pub(super) async fn create(
     client: &mut Containers,
     request: v1::CreateContainerRequest,
 ) -> Result<v1::Container, Status> {

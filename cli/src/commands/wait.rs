@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use berth_proto::v1::{self, Phase, watch_containers_response::Kind};
+use berth_proto::v1::{self, Phase, ReasonCode, watch_containers_response::Kind};
 use tonic::{Code, Status};
 
 use crate::{
@@ -70,6 +70,50 @@ pub(super) async fn wait(
             }
             Err(status) => status,
         };
+        attempts += 1;
+        if !is_passing(&broken) || attempts > ATTEMPTS {
+            return Err(broken.into());
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Until nothing is left of it, or its blade cannot say so: then it goes when the blade is back.
+pub(super) async fn gone(client: &mut Containers, id: String) -> Result<()> {
+    let mut shown = text::phase(Phase::Deleting).to_owned();
+    let mut attempts = 0;
+    loop {
+        let request = v1::WatchContainersRequest { name: id.clone(), ..Default::default() };
+        let broken = match client.watch_containers(request).await {
+            Ok(stream) => {
+                let mut stream = stream.into_inner();
+                let mut there = false;
+                loop {
+                    let response = match stream.message().await {
+                        Ok(Some(response)) => response,
+                        Ok(None) => break Status::unavailable(""),
+                        Err(status) => break status,
+                    };
+                    attempts = 0;
+                    there |= !response.containers.is_empty();
+                    let vanished = response.kind() == Kind::Snapshot && response.last && !there;
+                    if vanished || response.removed_ids.contains(&id) {
+                        return Ok(());
+                    }
+                    for container in response.containers {
+                        progress(&container, &mut shown)?;
+                        let reason = container.reason.unwrap_or_default();
+                        if reason.code() == ReasonCode::NodeUnreachable {
+                            return Ok(());
+                        }
+                    }
+                }
+            }
+            Err(status) => status,
+        };
+        if broken.code() == Code::NotFound {
+            return Ok(());
+        }
         attempts += 1;
         if !is_passing(&broken) || attempts > ATTEMPTS {
             return Err(broken.into());

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use berth_app::{error::Error, ports::Password, sign_in::NewSession};
+use berth_core::text::Language;
 use berth_proto::{
-    convert::{auth::user, duration, timestamp},
+    convert::{self, auth::user, duration, timestamp},
     v1::{self, auth_service_server::AuthService},
 };
 use tonic::{Request, Response, Status, metadata::MetadataValue};
@@ -50,7 +51,7 @@ impl AuthService for Api {
     ) -> Result<Response<v1::GetSelfResponse>, Status> {
         answer(request, |caller: Arc<Caller>, _| async move {
             let user = Some(user(&caller.actor()?.user));
-            Ok(v1::GetSelfResponse { user, site: Some(self.site()) })
+            Ok(v1::GetSelfResponse { user, site: Some(self.site(caller.language)) })
         })
         .await
     }
@@ -81,7 +82,7 @@ impl Api {
         Ok(response)
     }
 
-    fn site(&self) -> v1::Site {
+    fn site(&self, language: Language) -> v1::Site {
         let (site, limits) = (&self.0.site, &self.0.limits);
         v1::Site {
             name: site.name.clone(),
@@ -96,6 +97,8 @@ impl Api {
             maximum_gpus: limits.maximum_gpus,
             starter_image: site.starter_image.clone(),
             version: site.version.clone(),
+            raw_ports: convert::auth::raw_ports(limits.raw_ports).into(),
+            presets: site.presets.iter().map(|p| convert::auth::preset(p, language)).collect(),
         }
     }
 }

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 
 use berth_app::{
-    authz::Access,
+    authz::{self, Actor},
     containers::{self, Selector},
     error::{Error, Kind},
     state::State,
     transaction::Transaction,
 };
+use berth_core::volume::{Access, VolumeMount};
 use berth_core::{
     account::AccountName,
+    app_host::AppDomain,
     container::{Container, ContainerName},
     create,
     explanation::Outcome,
@@ -45,12 +47,13 @@ impl ContainerService for Api {
         request: Request<v1::CreateContainerRequest>,
     ) -> Answer<v1::Container> {
         answer(request, |caller: Arc<Caller>, message| async move {
-            let new = self.check(message)?;
+            let make = if message.stopped { containers::define } else { containers::create };
+            let new = self.check(&caller, message)?;
+            self.refuse_full_home(&caller)?;
             let id = ContainerId::new(self.0.ids.next());
             let (actor, rules) = (caller.actor()?.clone(), self.0.rules.clone());
-            let command = move |transaction: &mut Transaction| {
-                containers::create(transaction, &actor, id, new, &rules)
-            };
+            let command =
+                move |transaction: &mut Transaction| make(transaction, &actor, id, new, &rules);
             let id = self.0.writer.apply(command).await?;
             tracing::info!(container.id = %id, "container asked for");
             self.show(&caller, id)
@@ -94,8 +97,14 @@ impl ContainerService for Api {
                     Some(containers::find(&committed.state, actor, &selector)?.id)
                 }
             };
-            let subject = Containers::new(owner, only, caller.language, self.0.rules.grace);
-            Ok(watch::start(self, caller, Access::OwnContainer, &message.resume_token, subject))
+            let subject = Containers::new(owner, only, self.telling(caller.language));
+            Ok(watch::start(
+                self,
+                caller,
+                authz::Access::OwnContainer,
+                &message.resume_token,
+                subject,
+            ))
         })
         .await
     }
@@ -106,6 +115,7 @@ impl ContainerService for Api {
     ) -> Answer<v1::Container> {
         answer(request, |caller: Arc<Caller>, message| async move {
             let selector = Selector { owner: message.owner, name: message.name };
+            self.refuse_over_quota(&caller, &selector)?;
             let command =
                 if message.with_shell { containers::start_with_shell } else { containers::start };
             self.act(&caller, selector, command).await
@@ -130,6 +140,7 @@ impl ContainerService for Api {
     ) -> Answer<v1::Container> {
         answer(request, |caller: Arc<Caller>, message| async move {
             let selector = Selector { owner: message.owner, name: message.name };
+            self.refuse_over_quota(&caller, &selector)?;
             self.act(&caller, selector, containers::restart).await
         })
         .await
@@ -148,6 +159,16 @@ impl ContainerService for Api {
             self.0.writer.apply(command).await?;
             tracing::info!("container deleted");
             Ok(v1::DeleteContainerResponse {})
+        })
+        .await
+    }
+
+    async fn update_container(
+        &self,
+        request: Request<v1::UpdateContainerRequest>,
+    ) -> Answer<v1::Container> {
+        answer(request, |caller: Arc<Caller>, message| async move {
+            self.update(&caller, message).await
         })
         .await
     }
@@ -178,10 +199,10 @@ impl ContainerService for Api {
             if asked.name.is_empty() {
                 NAME_FOR_EXPLANATION.clone_into(&mut asked.name);
             }
-            let new = self.check(asked)?;
+            let new = self.check(&caller, asked)?;
             let id = ContainerId::new(self.0.ids.next());
             let (committed, now) = (self.committed(), self.0.clock.now());
-            let decision = containers::explain(&committed.state, caller.actor()?, id, new, now);
+            let decision = containers::explain(&committed.state, caller.actor()?, id, new, now)?;
             Ok(explanation(&committed.state, caller.language, &decision))
         })
         .await
@@ -189,11 +210,6 @@ impl ContainerService for Api {
 }
 
 impl Api {
-    fn check(&self, message: v1::CreateContainerRequest) -> Result<create::NewContainer, Error> {
-        create::check(&convert::container::create_request(message), &self.0.limits)
-            .map_err(|violations| Error::InvalidArgument { violations })
-    }
-
     /// Applies a command to one container and answers with what it has become.
     async fn act(
         &self,
@@ -213,15 +229,20 @@ impl Api {
         self.show(caller, id)
     }
 
+    pub(crate) fn telling(&self, language: Language) -> Telling {
+        let apps = self.0.apps.as_ref().map(|apps| apps.domain.clone());
+        Telling { language, grace: self.0.rules.grace, apps }
+    }
+
     /// As it is committed now; it may be gone already.
-    fn show(&self, caller: &Caller, id: ContainerId) -> Result<v1::Container, Error> {
+    pub(crate) fn show(&self, caller: &Caller, id: ContainerId) -> Result<v1::Container, Error> {
         let committed = self.committed();
         let container = committed
             .state
             .containers
             .get(&id)
             .ok_or_else(|| Error::not_found(Kind::Container, id.to_string()))?;
-        Ok(message(&committed.state, container, caller.language, self.0.rules.grace))
+        Ok(message(&committed.state, container, &self.telling(caller.language)))
     }
 
     fn list(
@@ -266,10 +287,10 @@ impl Api {
             },
             |(account, name)| format!("{account}/{name}"),
         )?;
-        let grace = self.0.rules.grace;
+        let telling = self.telling(caller.language);
         let containers = rows
             .into_iter()
-            .map(|(_, container)| self::message(state, container, caller.language, grace))
+            .map(|(_, container)| self::message(state, container, &telling))
             .collect();
         Ok(v1::ListContainersResponse { containers, next_page_token, total_size })
     }
@@ -281,27 +302,45 @@ pub(crate) fn whose(state: &State, caller: &Caller, owner: &str) -> Result<Optio
     match owner {
         "-" if actor.is_administrator() => Ok(None),
         "-" => Err(Error::PermissionDenied),
-        owner => containers::owner(state, actor, owner)
-            .map(Some)
-            .ok_or_else(|| Error::not_found(Kind::User, owner)),
+        owner => owner_or_missing(state, actor, owner).map(Some),
     }
 }
 
-/// A container's row as its message.
-pub(crate) fn message(
-    state: &State,
-    container: &Container,
+pub(crate) fn owner_or_missing(state: &State, actor: &Actor, owner: &str) -> Result<UserId, Error> {
+    containers::owner(state, actor, owner).ok_or_else(|| Error::not_found(Kind::User, owner))
+}
+
+/// In what words, and with what of the site, containers are told of.
+#[derive(Debug, Clone)]
+pub(crate) struct Telling {
     language: Language,
     grace: std::time::Duration,
-) -> v1::Container {
+    apps: Option<AppDomain>,
+}
+
+/// A container's row as its message.
+pub(crate) fn message(state: &State, container: &Container, telling: &Telling) -> v1::Container {
     let node = container.placement.as_ref().and_then(|placement| state.nodes.get(&placement.node));
-    convert::container::container(View {
+    let mut message = convert::container::container(View {
         container,
         owner: account(state, container.owner),
         node: node.map(|node| &**node),
-        grace,
-        language,
-    })
+        grace: telling.grace,
+        apps: telling.apps.as_ref(),
+        language: telling.language,
+    });
+    message.volumes = container.spec.volumes.iter().map(|mount| volume(state, mount)).collect();
+    message
+}
+
+fn volume(state: &State, mount: &VolumeMount) -> v1::VolumeMount {
+    let volume = state.volumes.get(&mount.volume);
+    v1::VolumeMount {
+        // One that an older database does not know has no name any more.
+        name: volume.map_or_else(|| mount.volume.to_string(), |volume| volume.name.to_string()),
+        path: mount.path.clone(),
+        read_only: mount.access == Access::ReadOnly,
+    }
 }
 
 pub(crate) fn account(state: &State, user: UserId) -> &str {

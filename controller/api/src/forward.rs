@@ -53,7 +53,7 @@ async fn begin(api: &Api, caller: &Caller, connect: v1::ConnectTo) -> Result<Rel
         Error::InvalidArgument { violations: vec![Violation::new("port", Problem::PortRange)] }
     })?;
     let at = api.running(caller.actor()?, connect.owner, connect.name)?;
-    let mut relay = api.relay(at, OperationKind::Forward { port }).await?;
+    let mut relay = api.relay(&at, OperationKind::Forward { port }).await?;
     match relay.from.recv().await.ok_or_else(broke)? {
         Frame::Connected => Ok(relay),
         Frame::End(end) => Err(checked(end).err().unwrap_or_else(broke)),

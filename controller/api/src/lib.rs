@@ -3,9 +3,11 @@
 //! Nothing is decided here: a service turns a message into a command, and the committed state into a message. Who may call
 //! is one table (`berth_app::authz`), applied by one guard before any service; what went wrong is one mapping ([`status`]).
 
+mod apps;
 mod auth;
 mod caller;
 mod container;
+mod definition;
 mod exec;
 mod files;
 mod forward;
@@ -21,6 +23,7 @@ mod terminal_socket;
 mod text;
 mod token;
 mod usage;
+mod volumes;
 mod watch;
 
 use std::sync::Arc;
@@ -32,9 +35,10 @@ use berth_app::{
     sign_in::SignIn,
     writer::{Committed, Handle},
 };
-use berth_core::{clock::Clock, create::Limits, id::IdSource};
+use berth_core::{clock::Clock, create::Limits, id::IdSource, preset::Preset};
 use tokio::sync::watch::Receiver;
 
+pub use apps::Apps;
 pub use serve::{is_grpc, router};
 pub use token::COOKIE;
 
@@ -52,6 +56,8 @@ pub struct Parts {
     pub limits: Limits,
     pub rules: Rules,
     pub join: Join,
+    /// Where containers' ports have https names, if they have.
+    pub apps: Option<Apps>,
     /// Tells this process's watch tokens from those of the one before it.
     pub life: u64,
     /// Becomes true when streams are to end.
@@ -64,6 +70,7 @@ pub struct Site {
     pub name: String,
     /// May be empty.
     pub starter_image: String,
+    pub presets: Vec<Preset>,
     pub version: String,
 }
 

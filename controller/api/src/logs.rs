@@ -47,7 +47,7 @@ impl LogService for Api {
             let (sender, receiver) = mpsc::channel(QUEUE);
             match self.placed(caller.actor()?, message.owner, message.name)? {
                 Some(at) => {
-                    let relay = self.relay(at, OperationKind::Logs(logs)).await?;
+                    let relay = self.relay(&at, OperationKind::Logs(logs)).await?;
                     let api = self.clone();
                     tokio::spawn(async move { follow(&api, &caller, relay, sender).await });
                 }
@@ -71,7 +71,7 @@ impl Api {
         let committed = self.committed();
         let container = containers::find(&committed.state, actor, &Selector { owner, name })?;
         let placement = container.placement.as_ref();
-        Ok(placement.map(|placement| At { container: container.id, node: placement.node }))
+        Ok(placement.map(|placement| At::container(container.id, placement.node)))
     }
 }
 

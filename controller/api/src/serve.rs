@@ -8,10 +8,11 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 use berth_proto::v1::{
-    auth_service_server::AuthServiceServer, container_service_server::ContainerServiceServer,
-    exec_service_server::ExecServiceServer, file_service_server::FileServiceServer,
-    forward_service_server::ForwardServiceServer, log_service_server::LogServiceServer,
-    node_service_server::NodeServiceServer, usage_service_server::UsageServiceServer,
+    app_service_server::AppServiceServer, auth_service_server::AuthServiceServer,
+    container_service_server::ContainerServiceServer, exec_service_server::ExecServiceServer,
+    file_service_server::FileServiceServer, forward_service_server::ForwardServiceServer,
+    log_service_server::LogServiceServer, node_service_server::NodeServiceServer,
+    usage_service_server::UsageServiceServer, volume_service_server::VolumeServiceServer,
 };
 use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -57,6 +58,7 @@ async fn dispatch(services: Router, pages: Router, request: Request) -> Response
 async fn services(api: Api) -> Router {
     let reporter = HealthReporter::new();
     let served = [
+        name::<AppServiceServer<Api>>(),
         name::<AuthServiceServer<Api>>(),
         name::<ContainerServiceServer<Api>>(),
         name::<NodeServiceServer<Api>>(),
@@ -65,6 +67,7 @@ async fn services(api: Api) -> Router {
         name::<ForwardServiceServer<Api>>(),
         name::<LogServiceServer<Api>>(),
         name::<UsageServiceServer<Api>>(),
+        name::<VolumeServiceServer<Api>>(),
     ];
     for name in served {
         reporter.set_service_status(name, ServingStatus::Serving).await;
@@ -93,6 +96,10 @@ async fn services(api: Api) -> Router {
         .add_service(
             UsageServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM),
         )
+        .add_service(
+            VolumeServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM),
+        )
+        .add_service(AppServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_MAXIMUM))
         .add_service(tonic_health::pb::health_server::HealthServer::new(health))
         .add_service(reflection().build_v1().expect(invariant))
         .add_service(reflection().build_v1alpha().expect(invariant))

@@ -8,10 +8,10 @@ use berth_app::{
     error::{Error, Kind, Precondition, Quota},
     writer::chain,
 };
-use berth_core::{text::Language, violation::Violation};
+use berth_core::{definition::change::Field, text::Language, violation::Violation};
 use berth_proto::v1::ErrorReason;
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, FieldViolation, StatusExt as _};
+use tonic_types::{ErrorDetails, FieldViolation, PreconditionViolation, StatusExt as _};
 use uuid::Uuid;
 
 use crate::text;
@@ -22,6 +22,10 @@ pub const DOMAIN: &str = "berth";
 /// half of that.
 const VIOLATIONS_MAXIMUM: usize = 16;
 const NAME_MAXIMUM: usize = 80;
+
+/// One for each field that needs it; others ask for their consent by these.
+const NEEDS_RECREATION: &str = "NEEDS_RECREATION";
+const DOES_NOT_FIT: &str = "DOES_NOT_FIT";
 
 pub fn of(language: Language, request_id: Uuid, error: &Error) -> Status {
     let message = status_message(language, error);
@@ -47,6 +51,18 @@ pub fn of(language: Language, request_id: Uuid, error: &Error) -> Status {
                 message.as_str(),
             )
         }
+        Error::NeedsRecreation { fields } => {
+            let violation = |field: &Field| {
+                let said = berth_core::text::field(language, *field);
+                PreconditionViolation::new(NEEDS_RECREATION, field.name(), said)
+            };
+            ErrorDetails::with_precondition_failure(fields.iter().map(violation).collect::<Vec<_>>())
+        }
+        Error::DoesNotFit(_) => ErrorDetails::with_precondition_failure_violation(
+            DOES_NOT_FIT,
+            "",
+            message.as_str(),
+        ),
         Error::TooManyAttempts { retry_after } | Error::Unavailable { retry_after } => {
             ErrorDetails::with_retry_info(Some(*retry_after))
         }
@@ -73,6 +89,8 @@ pub fn of(language: Language, request_id: Uuid, error: &Error) -> Status {
         | Error::PermissionDenied
         | Error::QuotaExceeded { .. }
         | Error::FailedPrecondition(_)
+        | Error::NeedsRecreation { .. }
+        | Error::DoesNotFit(_)
         | Error::Unavailable { .. }
         | Error::Internal(_) => HashMap::new(),
     };
@@ -96,7 +114,9 @@ fn code(error: &Error) -> (Code, ErrorReason) {
         Error::TooManyAttempts { .. } => (Code::ResourceExhausted, ErrorReason::TooManyAttempts),
         Error::PermissionDenied => (Code::PermissionDenied, ErrorReason::PermissionDenied),
         Error::QuotaExceeded { .. } => (Code::ResourceExhausted, ErrorReason::QuotaExceeded),
-        Error::FailedPrecondition(_) => (Code::FailedPrecondition, ErrorReason::FailedPrecondition),
+        Error::FailedPrecondition(_) | Error::NeedsRecreation { .. } | Error::DoesNotFit(_) => {
+            (Code::FailedPrecondition, ErrorReason::FailedPrecondition)
+        }
         Error::File { fault, .. } => (file::code(*fault), ErrorReason::File),
         Error::Unavailable { .. } => (Code::Unavailable, ErrorReason::Unavailable),
         Error::Internal(_) => (Code::Internal, ErrorReason::Internal),
@@ -152,16 +172,20 @@ pub(crate) fn shorten(text: &str) -> String {
 fn resource_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Container => "berth.v1.Container",
+        Kind::Volume => "berth.v1.Volume",
         Kind::Node => "berth.v1.Node",
         Kind::User => "berth.v1.User",
         Kind::Terminal => "berth.v1.Terminal",
+        Kind::ShareLink => "berth.v1.ShareLink",
     }
 }
 
 fn quota_subject(quota: Quota) -> &'static str {
     match quota {
         Quota::ContainersPerPerson => "containers_per_person",
+        Quota::VolumesPerPerson => "volumes_per_person",
         Quota::TerminalsPerContainer => "terminals_per_container",
+        Quota::LinksPerContainer => "links_per_container",
     }
 }
 
@@ -173,7 +197,11 @@ fn precondition_type(precondition: Precondition) -> &'static str {
         Precondition::NotRunning => "NOT_RUNNING",
         Precondition::NoSuchCommand => "NO_SUCH_COMMAND",
         Precondition::NothingListens => "NOTHING_LISTENS",
+        Precondition::VolumeInUse => "VOLUME_IN_USE",
+        Precondition::OverQuota => "OVER_QUOTA",
+        Precondition::NoHomes => "NO_HOMES",
         Precondition::AgentTooOld => "AGENT_TOO_OLD",
+        Precondition::NoShareLinks => "NO_SHARE_LINKS",
     }
 }
 

@@ -64,10 +64,20 @@ pub(crate) fn error(language: Language, error: &Error) -> String {
             format!("You have {limit} containers, which is the limit. Delete one first."),
             format!("コンテナは1人{limit}個までです。先にどれかを削除してください。"),
         ),
+        Error::QuotaExceeded { subject: Quota::VolumesPerPerson, limit } => pick(
+            language,
+            format!("You have {limit} volumes, which is the limit. Delete one first."),
+            format!("ボリュームは1人{limit}個までです。先にどれかを削除してください。"),
+        ),
         Error::QuotaExceeded { subject: Quota::TerminalsPerContainer, limit } => pick(
             language,
             format!("The container has {limit} terminals, which is the limit. End one first."),
             format!("端末は1コンテナ{limit}個までです。先にどれかを終了してください。"),
+        ),
+        Error::QuotaExceeded { subject: Quota::LinksPerContainer, limit } => pick(
+            language,
+            format!("The container has {limit} links, which is the limit. Delete one first."),
+            format!("共有リンクは1コンテナ{limit}個までです。先にどれかを削除してください。"),
         ),
         Error::FailedPrecondition(precondition) => match precondition {
             Precondition::BeingDeleted => {
@@ -90,11 +100,50 @@ pub(crate) fn error(language: Language, error: &Error) -> String {
                 "Nothing in the container listens on that port. Is the program started?",
                 "コンテナ内でそのポートを待ち受けているプログラムがありません。起動しているか確認してください。",
             ),
+            Precondition::VolumeInUse => say(
+                "A container has this volume. Delete the container first.",
+                "このボリュームを使っているコンテナがあります。先にコンテナを削除してください。",
+            ),
+            Precondition::OverQuota => say(
+                "More is stored than this site allows. Delete files first; that needs no running container.",
+                "保存量がサイトの上限を超えています。先にファイルを削除してください(コンテナは停止中のままで可能です)。",
+            ),
+            Precondition::NoHomes => say(
+                "No blade of this site keeps homes.",
+                "このサイトにはホームを保存するブレードがありません。",
+            ),
             Precondition::AgentTooOld => say(
                 "The blade's agent is too old for this. Ask the administrators to upgrade it.",
                 "ブレードのエージェントが古いため対応していません。管理者に更新を依頼してください。",
             ),
+            Precondition::NoShareLinks => say(
+                "This site has no links to containers.",
+                "このサイトではコンテナの共有リンクを利用できません。",
+            ),
         },
+        Error::NeedsRecreation { fields } => {
+            let fields: Vec<&str> = fields.iter().map(|f| words::field(language, *f)).collect();
+            let fields = fields.join(pick(language, ", ", "、"));
+            pick(
+                language,
+                format!(
+                    "The container must be made anew for this ({fields}). What it wrote outside of home and volumes would be lost."
+                ),
+                format!(
+                    "この変更({fields})にはコンテナの再作成が必要です。ホームとボリューム以外に保存したデータは失われます。"
+                ),
+            )
+        }
+        Error::DoesNotFit(rejections) => {
+            let why: Vec<String> =
+                rejections.iter().map(|why| words::rejection(language, why)).collect();
+            let why = why.join(pick(language, "; ", "、"));
+            pick(
+                language,
+                format!("The container's blade does not allow it: {why}. Nothing was changed."),
+                format!("コンテナのあるブレードでは変更できません: {why}。変更は行われていません。"),
+            )
+        }
         Error::File { fault, subject } => words::file_fault(language, *fault, &shorten(subject)),
         Error::Unavailable { .. } => say(
             "The service cannot answer at present. Try again in a moment.",
@@ -126,9 +175,11 @@ fn invalid(language: Language, violations: &[Violation]) -> String {
 fn kind_name(language: Language, kind: Kind) -> &'static str {
     match kind {
         Kind::Container => pick(language, "container", "コンテナ"),
+        Kind::Volume => pick(language, "volume", "ボリューム"),
         Kind::Node => pick(language, "blade", "ブレード"),
         Kind::User => pick(language, "account", "アカウント"),
         Kind::Terminal => pick(language, "terminal", "端末"),
+        Kind::ShareLink => pick(language, "link", "共有リンク"),
     }
 }
 

@@ -5,8 +5,9 @@
 //! stopped, started or removed by this; the next desired set says what the ledger said.
 //!
 //! # Caveats
-//! Of an account that only the lost part of the database knew, no more than its id is left: its containers belong to
-//! somebody called `unknown-...` from then on, until an administrator gives them back. A blade that only the lost part
+//! Of an account that only the lost part of the database knew, its name and numbers are left where the blade's orders have
+//! them: it is found again at the next sign-in. Containers of others belong to somebody called `unknown-...` from then on,
+//! until an administrator gives them back. A blade that only the lost part
 //! knew has to join anew; what runs there is left alone. What the backup knew as waiting is not placed before every blade
 //! has spoken (or was deleted), since one of them may have it.
 
@@ -15,14 +16,17 @@ use std::cmp::Ordering;
 use berth_core::{
     account::{AccountName, Role, User},
     clock::Timestamp,
-    container::{Container, ContainerName, ContainerSpec, DesiredPhase, Placement, StopCause},
+    container::{
+        Container, ContainerName, ContainerSpec, DesiredPhase, Placement, PortBinding, StopCause,
+    },
     desired::DesiredContainer,
-    id::{ContainerId, Epoch, NodeId, UserId},
+    id::{ContainerId, Epoch, NodeId},
     node::Node,
+    storage::{Holder, HomeMount, RunAs},
 };
 use uuid::Uuid;
 
-use crate::{state::State, transaction::Transaction};
+use crate::{numbers, state::State, transaction::Transaction, volumes};
 
 /// A blade's ledger.
 #[derive(Debug, Clone)]
@@ -106,7 +110,8 @@ enum Orders {
 fn take_in(transaction: &mut Transaction, held: &DesiredContainer) -> Container {
     let owner = held.spec.user;
     if !transaction.state().users.contains_key(&owner) {
-        transaction.put_user(unknown(owner, transaction.now()));
+        let user = unknown(transaction.state(), held, transaction.now());
+        transaction.put_user(user);
     }
     let row = row_of(transaction, held);
     // At once: the next one's name must not be the same.
@@ -114,12 +119,30 @@ fn take_in(transaction: &mut Transaction, held: &DesiredContainer) -> Container 
     row
 }
 
-fn unknown(id: UserId, now: Timestamp) -> User {
-    let name = format!("unknown-{}", tail(id.uuid(), 12));
+/// Its account and numbers stand in the blade's orders, unless somebody has them by now.
+fn unknown(state: &State, held: &DesiredContainer, now: Timestamp) -> User {
+    let id = held.spec.user;
+    let holder = held.spec.belongings.as_ref().map(|belongings| &belongings.holder);
+    let free = |holder: &&Holder| {
+        let taken =
+            |user: &User| user.account == holder.account || user.posix.uid == holder.posix.uid;
+        !state.users.values().any(|user| taken(user))
+    };
+    let (account, posix) = match holder.filter(free) {
+        Some(holder) => (holder.account.clone(), holder.posix),
+        None => {
+            let name = format!("unknown-{}", tail(id.uuid(), 12));
+            let account =
+                AccountName::parse(&name).expect("letters and digits of a UUID are an account's");
+            let posix = numbers::choose(&account, state);
+            (account, posix)
+        }
+    };
     User {
         id,
-        account: AccountName::parse(&name).expect("letters and digits of a UUID are an account's"),
-        display_name: name,
+        display_name: account.to_string(),
+        account,
+        posix,
         role: Role::Student,
         suspended: false,
         created_at: now,
@@ -214,7 +237,9 @@ fn as_held(
     if orders == Orders::Ledger {
         follow(&mut row, &held, transaction.now());
     }
-    row.placement = Some(Placement { node, gpus: held.spec.gpus, ports: held.spec.ports });
+    let home = held.spec.belongings.map_or(HomeMount::None, |belongings| belongings.home);
+    let (gpus, ports) = (held.spec.gpus, held.spec.ports);
+    row.placement = Some(Placement { node, gpus, ports, home, leaving: None });
     row.observed = None;
     // One that the database wants to run, and the ledger does not, waits for room like everybody.
     row.admitted =
@@ -224,17 +249,26 @@ fn as_held(
 
 fn follow(row: &mut Container, held: &DesiredContainer, now: Timestamp) {
     let spec = held.spec.clone();
+    // Which of the later ones are secrets the blade does not know: better one too many.
+    let known = &row.spec.environment;
+    let later = spec.environment.keys().filter(|name| !known.contains_key(*name));
+    let secrets = row.spec.secrets.iter().chain(later).cloned().collect();
     row.spec = ContainerSpec {
+        secrets,
         image: spec.image,
         command: spec.command,
         environment: spec.environment,
-        guest_ports: spec.ports.iter().map(|port| port.guest).collect(),
+        guest_ports: guest_ports(&row.spec, &spec.ports),
         gpus: u32::try_from(spec.gpus.len()).unwrap_or(u32::MAX),
         resources: spec.resources,
         tty: spec.tty,
         stdin: spec.stdin,
         node_labels: std::mem::take(&mut row.spec.node_labels),
         runtime: spec.runtime,
+        run_as: spec.belongings.as_ref().map_or(RunAs::Image, |belongings| belongings.run_as),
+        volumes: spec.belongings.iter().flat_map(volumes::of_engine).collect(),
+        holder: spec.belongings.map(|belongings| belongings.holder),
+        ..row.spec.clone()
     };
     row.incarnation = held.incarnation;
     row.restart_nonce = held.restart_nonce;
@@ -245,6 +279,13 @@ fn follow(row: &mut Container, held: &DesiredContainer, now: Timestamp) {
         DesiredPhase::Stopped if held.not_after <= now => Some(StopCause::LeaseEnded),
         DesiredPhase::Stopped | DesiredPhase::Removed => Some(StopCause::ByUser),
     };
+}
+
+/// A blade knows of those that it has ports for.
+fn guest_ports(row: &ContainerSpec, bound: &[PortBinding]) -> Vec<u16> {
+    let bound: Vec<u16> = bound.iter().map(|port| port.guest).collect();
+    let more = row.unpublished.iter().copied().filter(|port| !bound.contains(port));
+    bound.iter().copied().chain(more).collect()
 }
 
 fn fits(state: &State, node: NodeId, row: &Container) -> bool {
@@ -279,6 +320,12 @@ fn row_of(transaction: &Transaction, held: &DesiredContainer) -> Container {
             stdin: false,
             node_labels: Default::default(),
             runtime: held.spec.runtime,
+            unpublished: Vec::new(),
+            run_as: RunAs::Image,
+            holder: None,
+            secrets: Default::default(),
+            lease: None,
+            volumes: Vec::new(),
         },
         lease_ends_at: held.not_after,
         // Nothing waits or starts before the rest is filled in.

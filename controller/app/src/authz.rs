@@ -35,13 +35,16 @@ pub enum Access {
     Public,
     /// Anybody signed in, about themselves.
     SignedIn,
-    /// The container's owner, and administrators; for everybody else it does not exist.
+    /// The container's or volume's owner, and administrators; for everybody else it does not exist.
     OwnContainer,
     Administrator,
 }
 
 /// (method, access). Methods are full gRPC paths.
 pub const TABLE: &[(&str, Access)] = &[
+    ("/berth.v1.AppService/CreateShareLink", Access::OwnContainer),
+    ("/berth.v1.AppService/ListShareLinks", Access::OwnContainer),
+    ("/berth.v1.AppService/DeleteShareLink", Access::OwnContainer),
     ("/berth.v1.AuthService/SignIn", Access::Public),
     ("/berth.v1.AuthService/SignOut", Access::SignedIn),
     ("/berth.v1.AuthService/GetSelf", Access::SignedIn),
@@ -53,6 +56,7 @@ pub const TABLE: &[(&str, Access)] = &[
     ("/berth.v1.ContainerService/StopContainer", Access::OwnContainer),
     ("/berth.v1.ContainerService/RestartContainer", Access::OwnContainer),
     ("/berth.v1.ContainerService/DeleteContainer", Access::OwnContainer),
+    ("/berth.v1.ContainerService/UpdateContainer", Access::OwnContainer),
     ("/berth.v1.ContainerService/ExtendLease", Access::OwnContainer),
     ("/berth.v1.ContainerService/ExplainPlacement", Access::SignedIn),
     ("/berth.v1.ExecService/Start", Access::OwnContainer),
@@ -93,6 +97,11 @@ pub const TABLE: &[(&str, Access)] = &[
     ("/grpc.health.v1.Health/Watch", Access::Public),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Access::Public),
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Access::Public),
+    ("/berth.v1.VolumeService/CreateVolume", Access::SignedIn),
+    ("/berth.v1.VolumeService/GetVolume", Access::OwnContainer),
+    ("/berth.v1.VolumeService/ListVolumes", Access::OwnContainer),
+    ("/berth.v1.VolumeService/DeleteVolume", Access::OwnContainer),
+    ("/berth.v1.VolumeService/GetHome", Access::OwnContainer),
 ];
 
 /// The row of an RPC. A path without a row is refused, whoever asks.

@@ -3,10 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use berth_core::{
+    account::User,
     clock::Timestamp,
-    container::{Container, ContainerName, DesiredPhase, StopCause},
+    container::{Container, ContainerName, ContainerSpec, DesiredPhase, StopCause},
     create::NewContainer,
     id::{ContainerId, UserId},
+    space::SpaceLimits,
+    storage::Holder,
+    volume::VolumeMount,
 };
 pub use berth_scheduler::Decision;
 
@@ -16,6 +20,7 @@ use crate::{
     placement,
     state::State,
     transaction::Transaction,
+    volumes,
 };
 
 /// Which container is meant: by its owner (empty: the caller) and its name, or by its id.
@@ -29,6 +34,8 @@ pub struct Selector {
 #[derive(Debug, Clone)]
 pub struct Rules {
     pub containers_per_person: usize,
+    pub volumes_per_person: usize,
+    pub space: SpaceLimits,
     /// How long a container is kept, stopped, after its lease ended.
     pub grace: Duration,
 }
@@ -68,6 +75,28 @@ pub fn create(
     new: NewContainer,
     rules: &Rules,
 ) -> Result<ContainerId, Error> {
+    make(transaction, actor, id, new, rules, DesiredPhase::Running)
+}
+
+/// Made, and not started: it needs no place before somebody starts it.
+pub fn define(
+    transaction: &mut Transaction,
+    actor: &Actor,
+    id: ContainerId,
+    new: NewContainer,
+    rules: &Rules,
+) -> Result<ContainerId, Error> {
+    make(transaction, actor, id, new, rules, DesiredPhase::Stopped)
+}
+
+fn make(
+    transaction: &mut Transaction,
+    actor: &Actor,
+    id: ContainerId,
+    new: NewContainer,
+    rules: &Rules,
+    desired: DesiredPhase,
+) -> Result<ContainerId, Error> {
     let state = transaction.state();
     if let Some(request) = new.request_id
         && let Some(made) = state.container_by_request(actor.user.id, request)
@@ -82,20 +111,28 @@ pub fn create(
         return Err(Error::QuotaExceeded { subject: Quota::ContainersPerPerson, limit });
     }
     let now = transaction.now();
-    let container = draft(id, actor.user.id, new, now);
+    let volumes = volumes::resolve(transaction.state(), actor.user.id, &new.volumes)?;
+    let container = Container { desired, ..draft(id, &actor.user, new, volumes, now) };
     transaction.put_container(container);
     Ok(id)
 }
 
 /// A container as it is before the scheduler has seen it.
-fn draft(id: ContainerId, owner: UserId, new: NewContainer, now: Timestamp) -> Container {
+fn draft(
+    id: ContainerId,
+    owner: &User,
+    new: NewContainer,
+    volumes: Vec<VolumeMount>,
+    now: Timestamp,
+) -> Container {
+    let holder = Holder::of(owner);
     Container {
         id,
-        owner,
+        owner: owner.id,
         name: new.name,
         request_id: new.request_id,
         created_at: now,
-        spec: new.spec,
+        spec: ContainerSpec { holder: Some(holder), volumes, lease: Some(new.lease), ..new.spec },
         lease_ends_at: now + new.lease,
         desired: DesiredPhase::Running,
         stop_cause: None,
@@ -116,8 +153,9 @@ pub fn explain(
     id: ContainerId,
     new: NewContainer,
     now: Timestamp,
-) -> Decision {
-    placement::decide(state, &draft(id, actor.user.id, new, now))
+) -> Result<Decision, Error> {
+    let volumes = volumes::resolve(state, actor.user.id, &new.volumes)?;
+    Ok(placement::decide(state, &draft(id, &actor.user, new, volumes, now)))
 }
 
 pub fn start(
@@ -235,6 +273,7 @@ pub fn extend_lease(
     let mut container = Container::clone(find(transaction.state(), actor, selector)?);
     refuse_deleted(&container)?;
     container.lease_ends_at = transaction.now() + lease;
+    container.spec.lease = Some(lease);
     let id = container.id;
     transaction.put_container(container);
     Ok(id)
@@ -260,7 +299,7 @@ pub fn expire_leases(transaction: &mut Transaction, rules: &Rules) {
     }
 }
 
-fn refuse_deleted(container: &Container) -> Result<(), Error> {
+pub(crate) fn refuse_deleted(container: &Container) -> Result<(), Error> {
     match container.desired {
         DesiredPhase::Removed => Err(Error::FailedPrecondition(Precondition::BeingDeleted)),
         DesiredPhase::Running | DesiredPhase::Stopped => Ok(()),

@@ -1,8 +1,10 @@
 //! What can go wrong for a caller. One enum for all use cases; `berth-api` alone turns it into a gRPC status.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use berth_core::{files::FileFault, violation::Violation};
+use berth_core::{
+    definition::change::Field, explanation::Rejection, files::FileFault, violation::Violation,
+};
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -24,6 +26,12 @@ pub enum Error {
     QuotaExceeded { subject: Quota, limit: u64 },
     #[error("{0:?}")]
     FailedPrecondition(Precondition),
+    /// The container would have to be made anew for these, and the request does not allow that.
+    #[error("{fields:?} need a re-creation")]
+    NeedsRecreation { fields: BTreeSet<Field> },
+    /// What the container's own blade has against it.
+    #[error("its blade cannot: {0:?}")]
+    DoesNotFit(Vec<Rejection>),
     /// Of a file, or an entry of an archive.
     #[error("{fault:?}: {subject}")]
     File { fault: FileFault, subject: String },
@@ -36,18 +44,22 @@ pub enum Error {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Container,
+    Volume,
     Node,
     User,
     Terminal,
+    ShareLink,
 }
 
 impl std::fmt::Display for Kind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Kind::Container => "container",
+            Kind::Volume => "volume",
             Kind::Node => "node",
             Kind::User => "user",
             Kind::Terminal => "terminal",
+            Kind::ShareLink => "share link",
         })
     }
 }
@@ -55,7 +67,9 @@ impl std::fmt::Display for Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Quota {
     ContainersPerPerson,
+    VolumesPerPerson,
     TerminalsPerContainer,
+    LinksPerContainer,
 }
 
 /// States of things that forbid what was asked.
@@ -73,8 +87,16 @@ pub enum Precondition {
     NoSuchCommand,
     /// No program of it listens on that port.
     NothingListens,
+    /// A container has it.
+    VolumeInUse,
+    /// Its home, one of its volumes, or what it wrote itself is larger than allowed.
+    OverQuota,
+    /// No blade keeps homes.
+    NoHomes,
     /// Its blade's agent does not know how.
     AgentTooOld,
+    /// The site has no https names for containers, or no links to them.
+    NoShareLinks,
 }
 
 impl Error {

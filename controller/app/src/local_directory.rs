@@ -73,7 +73,12 @@ impl Directory for LocalDirectory {
 }
 
 fn identity(account: LocalAccount) -> Identity {
-    Identity { account: account.account, display_name: account.display_name, role: account.role }
+    Identity {
+        account: account.account,
+        display_name: account.display_name,
+        role: account.role,
+        posix: account.posix,
+    }
 }
 
 fn unavailable(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> DirectoryError {

@@ -132,6 +132,11 @@ fn observe(
     {
         container.admitted = false;
     }
+    // What is superseded is taken away before its successor is made.
+    let is_over = !container.admitted || observed.phase == ObservedPhase::Running;
+    if is_over && let Some(placement) = &mut container.placement {
+        placement.leaving = None;
+    }
     transaction.put_container(container);
 }
 

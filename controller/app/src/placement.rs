@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use berth_core::{
-    container::Container,
+    container::{Container, ContainerSpec},
     explanation::{Explanation, NodeVerdict, Outcome, Rejection},
+    id::ContainerId,
     node::Node,
 };
 use berth_scheduler::{Decision, PlacementRequest, Usage, place};
 
-use crate::{state::State, transaction::Transaction};
+use crate::{state::State, transaction::Transaction, volumes};
 
 /// Runs at the end of a batch in which room appeared or somebody began to wait. A later, smaller request may pass an
 /// earlier one that does not fit: idle room helps nobody.
@@ -30,6 +31,7 @@ pub(crate) fn place_waiting(transaction: &mut Transaction) {
                     // It was told to stay stopped until now: a new order, so that its blade's answer is one to this.
                     container.restart_nonce += 1;
                 }
+                volumes::bind(transaction, &container.spec, placement.node);
                 container.placement = Some(placement);
                 container.admitted = true;
                 container.waiting = None;
@@ -69,14 +71,28 @@ fn may_be_elsewhere(state: &State, container: &Container) -> Option<Explanation>
 /// What the scheduler says of this container, as the state is.
 pub(crate) fn decide(state: &State, container: &Container) -> Decision {
     let nothing = Usage::default();
-    let request = PlacementRequest {
-        container: container.id,
-        resources: container.spec.resources,
-        gpus: container.spec.gpus,
-        guest_ports: &container.spec.guest_ports,
-        node_labels: &container.spec.node_labels,
-        runtime: container.spec.runtime,
-        previous: container.placement.as_ref(),
-    };
+    let published = container.spec.published();
+    let request = request(state, container.id, &container.spec, &published);
+    let request = PlacementRequest { previous: container.placement.as_ref(), ..request };
     place(&state.cluster_snapshot(&nothing), &request)
+}
+
+/// What one with this spec needs, wherever it was before.
+pub(crate) fn request<'a>(
+    state: &State,
+    container: ContainerId,
+    spec: &'a ContainerSpec,
+    published: &'a [u16],
+) -> PlacementRequest<'a> {
+    PlacementRequest {
+        container,
+        resources: spec.resources,
+        gpus: spec.gpus,
+        guest_ports: published,
+        node_labels: &spec.node_labels,
+        runtime: spec.runtime,
+        run_as: spec.run_as,
+        volumes: volumes::needs(state, spec),
+        previous: None,
+    }
 }

@@ -8,10 +8,13 @@ use berth_core::{
     clock::Timestamp,
     container::Container,
     figures::{RollUp, Subject, Width},
-    id::{ClusterId, ContainerId, Epoch, NodeId, SessionId, UserId},
+    id::{ClusterId, ContainerId, Epoch, NodeId, SessionId, ShareLinkId, UserId, VolumeId},
     join::JoinToken,
     node::Node,
     relay::{Frame, Operation},
+    share::ShareLink,
+    storage::Posix,
+    volume::Volume,
 };
 use tokio::sync::mpsc;
 
@@ -27,6 +30,8 @@ pub struct Records {
     pub join_tokens: Vec<JoinToken>,
     pub nodes: Vec<Node>,
     pub containers: Vec<Container>,
+    pub share_links: Vec<ShareLink>,
+    pub volumes: Vec<Volume>,
 }
 
 /// What one commit changes. Rows are whole: the last value wins, however often a row was touched in the batch.
@@ -40,6 +45,8 @@ pub struct ChangeSet {
     pub join_tokens: Changes<[u8; 32], JoinToken>,
     pub nodes: Changes<NodeId, Node>,
     pub containers: Changes<ContainerId, Container>,
+    pub share_links: Changes<ShareLinkId, ShareLink>,
+    pub volumes: Changes<VolumeId, Volume>,
 }
 
 #[derive(Debug, Clone)]
@@ -143,6 +150,8 @@ pub struct Identity {
     pub account: AccountName,
     pub display_name: String,
     pub role: Role,
+    /// What its files carry; `None`: the directory does not say.
+    pub posix: Option<Posix>,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     authz::Actor,
     error::Error,
+    numbers,
     ports::{Directory, DirectoryError, Identity, Password},
     transaction::Transaction,
     writer::Handle,
@@ -123,7 +124,7 @@ impl SignIn {
         let user = self
             .writer
             .apply(move |transaction| {
-                let user = remember(transaction, new_user, identity);
+                let user = remember(transaction, new_user, identity)?;
                 if user.suspended {
                     return Err(Error::SignInRefused);
                 }
@@ -155,12 +156,37 @@ impl SignIn {
 }
 
 /// The account as Berth keeps it, brought up to date with what the directory says.
-fn remember(transaction: &mut Transaction, new_id: UserId, identity: Identity) -> User {
-    let known =
-        transaction.state().user_by_account(&identity.account).map(|user| User::clone(user));
+fn remember(
+    transaction: &mut Transaction,
+    new_id: UserId,
+    identity: Identity,
+) -> Result<User, Error> {
+    let state = transaction.state();
+    let known = state.user_by_account(&identity.account).map(|user| User::clone(user));
+    if let Some(posix) = identity.posix
+        && let Some(other) = state
+            .users
+            .values()
+            .find(|user| user.posix.uid == posix.uid && user.account != identity.account)
+    {
+        // Each would own the other's files.
+        tracing::error!(
+            user.account = %identity.account,
+            uid = posix.uid,
+            other = %other.account,
+            "refused: the directory gives two accounts one number"
+        );
+        return Err(Error::SignInRefused);
+    }
     let user = match known {
-        Some(user) => User { display_name: identity.display_name, role: identity.role, ..user },
+        Some(user) => User {
+            display_name: identity.display_name,
+            role: identity.role,
+            posix: identity.posix.unwrap_or(user.posix),
+            ..user
+        },
         None => User {
+            posix: identity.posix.unwrap_or_else(|| numbers::choose(&identity.account, state)),
             id: new_id,
             account: identity.account,
             display_name: identity.display_name,
@@ -172,7 +198,7 @@ fn remember(transaction: &mut Transaction, new_id: UserId, identity: Identity) -
     if transaction.state().users.get(&user.id).map(|known| &**known) != Some(&user) {
         transaction.put_user(user.clone());
     }
-    user
+    Ok(user)
 }
 
 /// Sessions that have ended by themselves.

@@ -7,13 +7,18 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use berth_core::{
     account::{AccountName, Session, User},
+    app_host::AppKey,
     clock::Timestamp,
     container::DesiredPhase,
     container::{Container, ContainerName},
-    desired::{DesiredContainer, DesiredSet, EngineSpec},
-    id::{ClusterId, ContainerId, Epoch, NodeId, RequestId, SessionId, UserId},
+    desired::{Belongings, DesiredContainer, DesiredSet, EngineSpec, EngineVolume},
+    id::{
+        ClusterId, ContainerId, Epoch, NodeId, RequestId, SessionId, ShareLinkId, UserId, VolumeId,
+    },
     join::JoinToken,
     node::Node,
+    share::ShareLink,
+    volume::{Volume, VolumeMount, VolumeName},
 };
 use berth_scheduler::{ClusterSnapshot, NodeSnapshot, Usage};
 use imbl::{OrdMap, OrdSet};
@@ -30,12 +35,18 @@ pub struct State {
     pub join_tokens: OrdMap<[u8; 32], Arc<JoinToken>>,
     pub nodes: OrdMap<NodeId, Arc<Node>>,
     pub containers: OrdMap<ContainerId, Arc<Container>>,
+    pub share_links: OrdMap<ShareLinkId, Arc<ShareLink>>,
+    pub volumes: OrdMap<VolumeId, Arc<Volume>>,
 
     // Indexes, kept by the `put_` and `remove_` functions alone.
     accounts: OrdMap<AccountName, UserId>,
     session_tokens: OrdMap<[u8; 32], SessionId>,
     names: OrdMap<(UserId, ContainerName), ContainerId>,
     requests: OrdMap<(UserId, RequestId), ContainerId>,
+    app_hosts: OrdMap<AppKey, ContainerId>,
+    share_tokens: OrdMap<[u8; 32], ShareLinkId>,
+    links_of: OrdSet<(ContainerId, ShareLinkId)>,
+    volume_names: OrdMap<(UserId, VolumeName), VolumeId>,
     by_node: OrdMap<NodeId, OrdSet<ContainerId>>,
     lease_ends: OrdSet<(Timestamp, ContainerId)>,
     /// First come, first served.
@@ -57,10 +68,16 @@ impl State {
             join_tokens: OrdMap::new(),
             nodes: OrdMap::new(),
             containers: OrdMap::new(),
+            share_links: OrdMap::new(),
+            volumes: OrdMap::new(),
             accounts: OrdMap::new(),
             session_tokens: OrdMap::new(),
             names: OrdMap::new(),
             requests: OrdMap::new(),
+            app_hosts: OrdMap::new(),
+            share_tokens: OrdMap::new(),
+            links_of: OrdSet::new(),
+            volume_names: OrdMap::new(),
             by_node: OrdMap::new(),
             lease_ends: OrdSet::new(),
             waiting: OrdSet::new(),
@@ -75,6 +92,7 @@ impl State {
         for node in records.nodes {
             state.nodes.insert(node.id, Arc::new(node));
         }
+        records.volumes.into_iter().for_each(|volume| state.put_volume(Arc::new(volume)));
         for container in records.containers {
             // In which it was is not stored; the latest is late enough.
             if let Some((node, desired)) = desired_of(&container)
@@ -86,6 +104,7 @@ impl State {
             }
             state.put_container(Arc::new(container));
         }
+        records.share_links.into_iter().for_each(|link| state.put_share_link(Arc::new(link)));
         state
     }
 
@@ -113,6 +132,33 @@ impl State {
         request: RequestId,
     ) -> Option<&Arc<Container>> {
         self.containers.get(self.requests.get(&(owner, request))?)
+    }
+
+    /// The container behind a host name.
+    pub fn container_by_host(&self, key: &AppKey) -> Option<&Arc<Container>> {
+        self.containers.get(self.app_hosts.get(key)?)
+    }
+
+    pub fn share_link_by_token(&self, sha256: &[u8; 32]) -> Option<&Arc<ShareLink>> {
+        self.share_links.get(self.share_tokens.get(sha256)?)
+    }
+
+    /// The oldest first, ended ones too.
+    pub fn share_links_of(&self, container: ContainerId) -> impl Iterator<Item = &Arc<ShareLink>> {
+        let first = (container, ShareLinkId::new(uuid::Uuid::nil()));
+        self.links_of
+            .range(first..)
+            .take_while(move |(of, _)| *of == container)
+            .filter_map(|(_, id)| self.share_links.get(id))
+    }
+
+    pub fn volume_by_name(&self, owner: UserId, name: &VolumeName) -> Option<&Arc<Volume>> {
+        self.volumes.get(self.volume_names.get(&(owner, name.clone()))?)
+    }
+
+    /// A person has a few.
+    pub fn volumes_of(&self, owner: UserId) -> impl Iterator<Item = &Arc<Volume>> {
+        self.volumes.values().filter(move |volume| volume.owner == owner)
     }
 
     pub fn node_by_name(&self, name: &str) -> Option<&Arc<Node>> {
@@ -202,6 +248,8 @@ impl State {
         self.unindex(container.id);
         let id = container.id;
         self.names.insert((container.owner, container.name.clone()), id);
+        let host = AppKey::of(container.owner, &container.name);
+        self.app_hosts.entry(host).or_insert(id);
         if let Some(request) = container.request_id {
             self.requests.insert((container.owner, request), id);
         }
@@ -214,6 +262,30 @@ impl State {
             self.waiting.insert((container.created_at, id));
         }
         self.containers.insert(id, container);
+    }
+
+    pub(crate) fn put_share_link(&mut self, link: Arc<ShareLink>) {
+        self.share_tokens.insert(link.token_sha256, link.id);
+        self.links_of.insert((link.container, link.id));
+        self.share_links.insert(link.id, link);
+    }
+
+    pub(crate) fn remove_share_link(&mut self, id: ShareLinkId) {
+        if let Some(old) = self.share_links.remove(&id) {
+            self.share_tokens.remove(&old.token_sha256);
+            self.links_of.remove(&(old.container, id));
+        }
+    }
+
+    pub(crate) fn put_volume(&mut self, volume: Arc<Volume>) {
+        self.volume_names.insert((volume.owner, volume.name.clone()), volume.id);
+        self.volumes.insert(volume.id, volume);
+    }
+
+    pub(crate) fn remove_volume(&mut self, id: VolumeId) {
+        if let Some(old) = self.volumes.remove(&id) {
+            self.volume_names.remove(&(old.owner, old.name.clone()));
+        }
     }
 
     pub(crate) fn set_stopped_in(&mut self, id: ContainerId, generation: Option<u64>) {
@@ -232,6 +304,10 @@ impl State {
     fn unindex(&mut self, id: ContainerId) {
         let Some(old) = self.containers.get(&id).cloned() else { return };
         self.names.remove(&(old.owner, old.name.clone()));
+        let host = AppKey::of(old.owner, &old.name);
+        if self.app_hosts.get(&host) == Some(&id) {
+            self.app_hosts.remove(&host);
+        }
         if let Some(request) = old.request_id {
             self.requests.remove(&(old.owner, request));
         }
@@ -258,15 +334,15 @@ impl State {
             }),
         }
         if container.admitted {
-            let resources = container.spec.resources;
+            let (resources, gpus) = container.set_aside();
             match direction {
                 Direction::Take => {
                     usage.resources = usage.resources.plus(resources);
-                    usage.gpus.extend(placement.gpus.iter().cloned());
+                    usage.gpus.extend(gpus);
                 }
                 Direction::GiveBack => {
                     usage.resources = usage.resources.less(resources);
-                    placement.gpus.iter().for_each(|gpu| {
+                    gpus.iter().for_each(|gpu| {
                         usage.gpus.remove(gpu);
                     });
                 }
@@ -283,8 +359,9 @@ impl State {
             };
             usage.ports.extend(placement.ports.iter().map(|port| port.host));
             if container.admitted {
-                usage.resources = usage.resources.plus(container.spec.resources);
-                usage.gpus.extend(placement.gpus.iter().cloned());
+                let (resources, gpus) = container.set_aside();
+                usage.resources = usage.resources.plus(resources);
+                usage.gpus.extend(gpus);
             }
         }
         usage
@@ -296,7 +373,7 @@ impl State {
         let mut twice = BTreeSet::new();
         for container in self.containers.values().filter(|container| container.admitted) {
             if let Some(placement) = &container.placement {
-                for gpu in &placement.gpus {
+                for gpu in container.set_aside().1 {
                     let key = (placement.node, gpu.as_str().to_owned());
                     if !seen.insert(key.clone()) {
                         twice.insert(key);
@@ -312,6 +389,15 @@ impl State {
 enum Direction {
     Take,
     GiveBack,
+}
+
+fn engine_volume(mount: &VolumeMount) -> EngineVolume {
+    EngineVolume {
+        id: mount.volume,
+        scope: mount.scope,
+        path: mount.path.clone(),
+        access: mount.access,
+    }
 }
 
 /// What a container's blade is told; `None` while it has no blade.
@@ -342,6 +428,12 @@ pub(crate) fn desired_of(container: &Container) -> Option<(NodeId, DesiredContai
             user: container.owner,
             hostname: container.name.to_string(),
             runtime: spec.runtime,
+            belongings: spec.holder.clone().map(|holder| Belongings {
+                holder,
+                run_as: spec.run_as,
+                home: placement.home,
+                volumes: spec.volumes.iter().map(engine_volume).collect(),
+            }),
         },
     };
     Some((placement.node, desired))

@@ -7,9 +7,11 @@ use berth_core::{
     clock::Timestamp,
     container::{Container, DesiredPhase},
     desired::DesiredContainer,
-    id::{ContainerId, NodeId, SessionId, UserId},
+    id::{ContainerId, NodeId, SessionId, ShareLinkId, UserId, VolumeId},
     join::JoinToken,
     node::{Node, Trouble},
+    share::ShareLink,
+    volume::Volume,
 };
 use imbl::OrdSet;
 
@@ -39,6 +41,8 @@ struct Touched {
     join_tokens: OrdSet<[u8; 32]>,
     nodes: OrdSet<NodeId>,
     containers: OrdSet<ContainerId>,
+    share_links: OrdSet<ShareLinkId>,
+    volumes: OrdSet<VolumeId>,
     /// Shown differently without any row changed: a blade fell silent.
     shown_nodes: OrdSet<NodeId>,
     shown_containers: OrdSet<ContainerId>,
@@ -129,7 +133,13 @@ impl Transaction {
         let gave_back = old.as_ref().is_some_and(|old| old.admitted && !container.admitted);
         let wants_place =
             container.is_waiting() && !old.as_ref().is_some_and(|old| old.is_waiting());
-        self.room_appeared |= gave_back || wants_place;
+        // With less, what waits may fit, and what runs leaves room for others.
+        let leaving =
+            |container: &Container| container.placement.as_ref().and_then(|p| p.leaving.clone());
+        let other_size = old.as_ref().is_some_and(|old| {
+            old.spec != container.spec || leaving(old) != leaving(&container)
+        });
+        self.room_appeared |= gave_back || wants_place || other_size;
         container.revision = self.state.revision + 1;
         self.touched.containers.insert(container.id);
         self.state.put_container(Arc::new(container));
@@ -163,7 +173,30 @@ impl Transaction {
         self.stale.extend(desired_of(&old).map(|(node, _)| node));
         self.room_appeared = true;
         self.touched.containers.insert(id);
+        // One of the same name that follows it is another one.
+        let links: Vec<_> = self.state.share_links_of(id).map(|link| link.id).collect();
+        links.into_iter().for_each(|link| self.remove_share_link(link));
         self.state.remove_container(id);
+    }
+
+    pub fn put_volume(&mut self, volume: Volume) {
+        self.touched.volumes.insert(volume.id);
+        self.state.put_volume(Arc::new(volume));
+    }
+
+    pub fn remove_volume(&mut self, id: VolumeId) {
+        self.touched.volumes.insert(id);
+        self.state.remove_volume(id);
+    }
+
+    pub fn put_share_link(&mut self, link: ShareLink) {
+        self.touched.share_links.insert(link.id);
+        self.state.put_share_link(Arc::new(link));
+    }
+
+    pub fn remove_share_link(&mut self, id: ShareLinkId) {
+        self.touched.share_links.insert(id);
+        self.state.remove_share_link(id);
     }
 
     /// The reasons that are shown to those who wait; not a stored change.
@@ -194,7 +227,9 @@ impl Transaction {
             && touched.sessions.is_empty()
             && touched.join_tokens.is_empty()
             && touched.nodes.is_empty()
-            && touched.containers.is_empty();
+            && touched.containers.is_empty()
+            && touched.share_links.is_empty()
+            && touched.volumes.is_empty();
         if nothing_stored && touched.shown_nodes.is_empty() && touched.shown_containers.is_empty() {
             return None;
         }
@@ -207,6 +242,8 @@ impl Transaction {
             join_tokens: changes(touched.join_tokens, |hash| state.join_tokens.get(hash).cloned()),
             nodes: changes(touched.nodes.clone(), |id| state.nodes.get(id).cloned()),
             containers: changes(touched.containers.clone(), |id| state.containers.get(id).cloned()),
+            share_links: changes(touched.share_links, |id| state.share_links.get(id).cloned()),
+            volumes: changes(touched.volumes, |id| state.volumes.get(id).cloned()),
         };
         let containers = touched.containers.union(touched.shown_containers);
         let nodes = touched.nodes.union(touched.shown_nodes);
@@ -222,7 +259,9 @@ impl Outcome {
             && c.sessions.is_empty()
             && c.join_tokens.is_empty()
             && c.nodes.is_empty()
-            && c.containers.is_empty())
+            && c.containers.is_empty()
+            && c.share_links.is_empty()
+            && c.volumes.is_empty())
     }
 }
 

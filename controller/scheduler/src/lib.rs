@@ -6,8 +6,11 @@
 
 mod filter;
 mod place;
+mod revise;
 mod score;
 mod snapshot;
 
+pub use filter::missing_label;
 pub use place::{Decision, place};
-pub use snapshot::{ClusterSnapshot, NodeSnapshot, PlacementRequest, Usage};
+pub use revise::{Held, revise};
+pub use snapshot::{ClusterSnapshot, NodeSnapshot, PlacementRequest, Usage, VolumeNeed};

@@ -58,28 +58,35 @@ pub fn place(cluster: &ClusterSnapshot<'_>, request: &PlacementRequest<'_>) -> D
 /// The choices on the chosen blade. The filters have seen that there is enough of everything.
 fn assign(node: &NodeSnapshot<'_>, request: &PlacementRequest<'_>) -> Placement {
     if let Some(previous) = request.previous {
-        return previous.clone();
+        return Placement { leaving: None, ..previous.clone() };
     }
     let gpus = node
         .free_gpus()
         .take(usize::try_from(request.gpus).unwrap_or(usize::MAX))
         .cloned()
         .collect();
-    // A different beginning for each container: a port that was just given back is not at once somebody else's, so an
-    // old link shows an error rather than another person's page.
-    let range = node.node.inventory.ports;
-    let width = u64::from(range.end.saturating_sub(range.start)) + 1;
-    let offset = usize::try_from(tie_break(request.container, node.node.id) % width).unwrap_or(0);
-    let split = usize::from(range.start) + offset;
-    let (low, high): (Vec<u16>, Vec<u16>) =
-        node.free_ports().partition(|port| usize::from(*port) < split);
-    let hosts = high.into_iter().chain(low);
     let ports = request
         .guest_ports
         .iter()
-        .zip(hosts)
+        .zip(hosts(node, request.container))
         .map(|(guest, host)| PortBinding { guest: *guest, host });
-    Placement { node: node.node.id, gpus, ports: ports.collect() }
+    let home = node.node.inventory.storage.home_for(request.run_as);
+    Placement { node: node.node.id, gpus, ports: ports.collect(), home, leaving: None }
+}
+
+/// Free ports, with a different beginning for each container: a port that was just given back is not at once somebody else's,
+/// so an old link shows an error rather than another person's page.
+pub(crate) fn hosts(
+    node: &NodeSnapshot<'_>,
+    container: ContainerId,
+) -> impl Iterator<Item = u16> + use<> {
+    let range = node.node.inventory.ports;
+    let width = u64::from(range.end.saturating_sub(range.start)) + 1;
+    let offset = usize::try_from(tie_break(container, node.node.id) % width).unwrap_or(0);
+    let split = usize::from(range.start) + offset;
+    let (low, high): (Vec<u16>, Vec<u16>) =
+        node.free_ports().partition(|port| usize::from(*port) < split);
+    high.into_iter().chain(low)
 }
 
 /// Spreads equals without randomness: a hash of who asks and who would serve (FNV-1a: stable over versions and machines).

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use berth_core::{
     container::{Placement, RuntimeKind},
-    id::ContainerId,
+    id::{ContainerId, StoreId},
     node::Node,
     resources::{GpuId, Resources},
+    storage::RunAs,
 };
 
 /// What is set aside on a blade.
@@ -30,6 +31,15 @@ pub struct ClusterSnapshot<'a> {
     pub nodes: Vec<NodeSnapshot<'a>>,
 }
 
+/// What a blade must have for one volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VolumeNeed {
+    /// The store that it is in.
+    Store(StoreId),
+    /// It is nowhere yet: any blade that keeps volumes of its own.
+    AnyLocal,
+}
+
 #[derive(Debug, Clone)]
 pub struct PlacementRequest<'a> {
     pub container: ContainerId,
@@ -38,6 +48,8 @@ pub struct PlacementRequest<'a> {
     pub guest_ports: &'a [u16],
     pub node_labels: &'a BTreeMap<String, String>,
     pub runtime: RuntimeKind,
+    pub run_as: RunAs,
+    pub volumes: Vec<VolumeNeed>,
     /// It was placed before: only that blade, those GPUs and those ports will do, because what it wrote is there.
     pub previous: Option<&'a Placement>,
 }

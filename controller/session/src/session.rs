@@ -127,6 +127,7 @@ mod tests {
                 user: UserId::new(Uuid::nil()),
                 hostname: "c".into(),
                 runtime: RuntimeKind::Docker,
+                belongings: None,
             },
         };
         let containers = (0..count).map(container).map(|c| (c.id, c)).collect();

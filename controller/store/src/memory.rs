@@ -18,6 +18,8 @@ use berth_core::{
     id::{ClusterId, ContainerId, Epoch, UserId},
     join::JoinToken,
     node::Node,
+    share::ShareLink,
+    volume::Volume,
 };
 
 use crate::record::{Record, last_of_each};
@@ -54,6 +56,8 @@ struct State {
     join_tokens: Table<JoinToken>,
     nodes: Table<Node>,
     containers: Table<Container>,
+    share_links: Table<ShareLink>,
+    volumes: Table<Volume>,
     names: BTreeMap<(UserId, ContainerName), ContainerId>,
     accounts: BTreeMap<AccountName, LocalAccount>,
     figures: BTreeMap<(Width, Subject, Timestamp), RollUp>,
@@ -97,6 +101,8 @@ impl Store for MemoryStore {
             join_tokens: state.join_tokens.values().cloned().collect(),
             nodes: state.nodes.values().cloned().collect(),
             containers: state.containers.values().cloned().collect(),
+            share_links: state.share_links.values().cloned().collect(),
+            volumes: state.volumes.values().cloned().collect(),
         })
     }
 
@@ -189,6 +195,8 @@ impl State {
         apply(&mut self.nodes, &changes.nodes);
         self.forget_names(&changes.containers);
         apply(&mut self.containers, &changes.containers);
+        apply(&mut self.share_links, &changes.share_links);
+        apply(&mut self.volumes, &changes.volumes);
         for row in last_of_each(&changes.containers.upserts).into_values() {
             self.names.insert((row.owner, row.name.clone()), row.id);
         }
@@ -262,6 +270,7 @@ mod tests {
             account: AccountName::parse("ada").unwrap(),
             display_name: String::new(),
             role: Role::Student,
+            posix: berth_core::storage::Posix::own_group(70_000).unwrap(),
             suspended: false,
             created_at: berth_core::clock::Timestamp(0),
         };

@@ -6,9 +6,11 @@ use berth_core::{
     account::{Session, User},
     clock::Timestamp,
     container::Container,
-    id::{ContainerId, NodeId, SessionId, UserId},
+    id::{ContainerId, NodeId, SessionId, ShareLinkId, UserId, VolumeId},
     join::JoinToken,
     node::{Liveness, Node},
+    share::ShareLink,
+    volume::Volume,
 };
 
 pub(crate) trait Record: Clone {
@@ -49,6 +51,22 @@ impl Record for JoinToken {
 
     fn key(&self) -> [u8; 32] {
         self.token_sha256
+    }
+}
+
+impl Record for ShareLink {
+    type Key = ShareLinkId;
+
+    fn key(&self) -> ShareLinkId {
+        self.id
+    }
+}
+
+impl Record for Volume {
+    type Key = VolumeId;
+
+    fn key(&self) -> VolumeId {
+        self.id
     }
 }
 

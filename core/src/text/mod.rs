@@ -2,11 +2,13 @@
 //!
 //! One file per kind of thing; each has both languages side by side, so that a sentence cannot be forgotten in one.
 
+mod definition;
 mod file;
 mod placement;
 mod problem;
 mod reason;
 
+pub use definition::field;
 pub use file::file_fault;
 pub use placement::{explanation, rejection};
 pub use problem::problem;

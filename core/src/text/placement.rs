@@ -101,6 +101,13 @@ pub fn rejection(language: Language, rejection: &Rejection) -> String {
         Rejection::Runtime(RuntimeKind::Kubernetes) => {
             pick("is no Kubernetes cluster", "Kubernetes非対応")
         }
+        Rejection::VolumeElsewhere => {
+            pick("does not have its volumes", "指定されたボリュームはこのブレードにありません")
+        }
+        Rejection::CannotMap => pick(
+            "cannot give volumes to an image that runs as its own user",
+            "イメージのユーザーで実行するコンテナにはボリュームを接続できません",
+        ),
         Rejection::NotItsNode => {
             pick("is not where its files are", "このコンテナのファイルは別のブレードにあります")
         }

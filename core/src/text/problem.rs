@@ -40,6 +40,10 @@ pub fn problem(language: Language, problem: &Problem) -> String {
         Problem::EnvironmentNotKeyValue => {
             pick("wants KEY=value words", "KEY=valueの形で入力してください")
         }
+        Problem::SecretNotKept => pick(
+            "stands for a value that is kept, and there is none: write the secret itself",
+            "引き継ぐ値がありません。秘密の値を入力してください",
+        ),
         Problem::ControlCharacter => {
             pick("contains a NUL character", "使えない文字(NUL)が含まれています")
         }
@@ -48,6 +52,13 @@ pub fn problem(language: Language, problem: &Problem) -> String {
         }
         Problem::PortRange => pick("is not a port: 1 to 65535", "ポート番号は1から65535です"),
         Problem::PortDuplicate => pick("is there twice", "同じ番号が2回あります"),
+        Problem::PortsForbidden => pick(
+            "cannot be had: this site gives out no ports of blades, containers are reached by their https name",
+            "このサイトではブレードのポートを公開できません。HTTPSのURLをご利用ください",
+        ),
+        Problem::PortNotGuest => {
+            pick("is not among the guest ports", "「ポート番号」に含まれていない番号です")
+        }
         Problem::NotANumber => pick("wants numbers", "数字で入力してください"),
         Problem::TooSmall { minimum } => language.pick(
             format!("is too small: at least {minimum}"),
@@ -75,6 +86,15 @@ pub fn problem(language: Language, problem: &Problem) -> String {
             "絶対パスではありません(/で始めてください)",
         ),
         Problem::PathUpwards => pick("must not have \"..\" in it", "パスに「..」は使えません"),
+        Problem::PathTaken => pick(
+            "is a place that is taken: choose a folder of its own",
+            "この場所は使えません。別のフォルダを指定してください",
+        ),
+        Problem::PathTwice => pick("is there twice", "同じパスが2回あります"),
+        Problem::NoSuchVolume => {
+            pick("is not a volume of yours", "この名前のボリュームはありません")
+        }
+        Problem::VolumeDeleting => pick("is being deleted", "このボリュームは削除中です"),
         Problem::AccountName => pick("is not an account's name", "アカウント名が正しくありません"),
     }
 }

@@ -60,6 +60,16 @@ pub fn reason(language: Language, reason: &Reason) -> Sentences {
             ("メモリが足りず終了しました。", "メモリを増やして作り直してください。"),
         ),
         Reason::StoppedByUser => say(("Stopped.", ""), ("停止しました。", "")),
+        Reason::OverQuota => say(
+            (
+                "It was stopped, because more is stored than this site allows.",
+                "Delete files (that needs no running container), then start it again.",
+            ),
+            (
+                "保存量がサイトの上限を超えたため停止しました。",
+                "ファイルを削除してから(コンテナは停止中のままで可能です)もう一度起動してください。",
+            ),
+        ),
         Reason::Gone => say(
             ("Its blade has nothing of it any more.", "Start it to have it made anew from its image, or delete it."),
             ("ブレード上の実体が失われています。", "起動するとイメージから作り直されます。不要なら削除してください。"),
@@ -115,6 +125,26 @@ pub fn fault(language: Language, fault: &Fault) -> Sentences {
         FaultKind::NoSpace => language.pick(
             ("The blade's disk is full.", "Tell the administrators."),
             ("ブレードのディスクがいっぱいです。", "管理者に連絡してください。"),
+        ),
+        FaultKind::StorageMissing => language.pick(
+            (
+                "The blade does not see the homes' storage, so it starts nothing.",
+                "Tell the administrators: often a share is not mounted.",
+            ),
+            (
+                "ブレードからホームの保存領域が見えないため起動できません。",
+                "管理者に連絡してください(共有ストレージが未接続の場合があります)。",
+            ),
+        ),
+        FaultKind::HomeOwner => language.pick(
+            (
+                "The home on the storage belongs to another account number.",
+                "Tell the administrators: nothing in it was changed.",
+            ),
+            (
+                "保存領域にあるホームの所有者番号がアカウントと一致しません。",
+                "管理者に連絡してください(ホームの内容は変更していません)。",
+            ),
         ),
         FaultKind::Unsupported => language.pick(
             ("The blade's agent is too old for this.", "Tell the administrators."),

@@ -15,6 +15,7 @@ use berth_core::{
     resources::{GpuId, Resources},
 };
 
+use super::storage;
 use crate::agent::v1 as wire;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,7 +25,7 @@ pub struct Malformed {
     pub problem: String,
 }
 
-fn malformed(field: &'static str, problem: impl ToString) -> Malformed {
+pub(super) fn malformed(field: &'static str, problem: impl ToString) -> Malformed {
     Malformed { field, problem: problem.to_string() }
 }
 
@@ -126,6 +127,7 @@ pub fn desired_container_to_wire(desired: &DesiredContainer) -> wire::DesiredCon
                 RuntimeKind::Kubernetes => wire::Runtime::Kubernetes,
             }
             .into(),
+            belongings: spec.belongings.as_ref().map(storage::belongings_to_wire),
         }),
     }
 }
@@ -176,6 +178,7 @@ pub fn desired_container_from_wire(
             user: spec.user_id.parse().map_err(|e| malformed("spec.user_id", e))?,
             hostname: spec.hostname,
             runtime,
+            belongings: spec.belongings.map(storage::belongings_from_wire).transpose()?,
         },
     })
 }
@@ -267,6 +270,8 @@ fn fault_to_wire(fault: &Fault) -> wire::Fault {
         FaultKind::Unsupported => (wire::FaultCode::Unsupported, 0),
         FaultKind::Network => (wire::FaultCode::Network, 0),
         FaultKind::Engine => (wire::FaultCode::Engine, 0),
+        FaultKind::StorageMissing => (wire::FaultCode::StorageMissing, 0),
+        FaultKind::HomeOwner => (wire::FaultCode::HomeOwner, 0),
         FaultKind::ForeignContainer => (wire::FaultCode::ForeignContainer, 0),
     };
     wire::Fault {
@@ -289,6 +294,8 @@ fn fault_from_wire(fault: wire::Fault) -> Result<Fault, Malformed> {
         wire::FaultCode::NoSpace => FaultKind::NoSpace,
         wire::FaultCode::Unsupported => FaultKind::Unsupported,
         wire::FaultCode::Network => FaultKind::Network,
+        wire::FaultCode::StorageMissing => FaultKind::StorageMissing,
+        wire::FaultCode::HomeOwner => FaultKind::HomeOwner,
         wire::FaultCode::ForeignContainer => FaultKind::ForeignContainer,
         // A newer agent may know more kinds of trouble; it is trouble all the same.
         wire::FaultCode::Engine | wire::FaultCode::Unspecified => FaultKind::Engine,
@@ -329,6 +336,7 @@ pub fn inventory_to_wire(inventory: &Inventory) -> wire::Inventory {
             })
             .collect(),
         problems: inventory.problems.iter().map(fault_to_wire).collect(),
+        storage: Some(storage::storage_to_wire(&inventory.storage)),
     }
 }
 
@@ -362,6 +370,7 @@ pub fn inventory_from_wire(wire: wire::Inventory) -> Result<Inventory, Malformed
             .collect(),
         engine_version: wire.engine_version,
         kernel_version: wire.kernel_version,
+        storage: storage::storage_from_wire(wire.storage.unwrap_or_default())?,
         problems: wire
             .problems
             .into_iter()

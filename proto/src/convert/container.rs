@@ -3,12 +3,16 @@
 use std::time::Duration;
 
 use berth_core::{
-    container::{Container, Placement, RuntimeKind},
+    app_host::{AppDomain, AppKey, AppLabel},
+    container::{Container, ContainerSpec, Placement, RuntimeKind},
     create::CreateRequest,
+    definition::MASK,
     fault::FaultKind,
     node::{Liveness, Node},
     phase::{self, Phase, Reason},
+    storage::{Holder, HomeMount, RunAs, Scope},
     text::{self, Language},
+    volume::RequestedMount,
 };
 
 use super::{seconds, timestamp};
@@ -24,6 +28,8 @@ pub struct View<'a> {
     pub node: Option<&'a Node>,
     /// How long it is kept after its lease ended.
     pub grace: Duration,
+    /// Where its ports have https names, if they have.
+    pub apps: Option<&'a AppDomain>,
     pub language: Language,
 }
 
@@ -33,15 +39,19 @@ pub fn create_request(message: v1::CreateContainerRequest) -> CreateRequest {
         v1::Runtime::Unspecified | v1::Runtime::Docker => RuntimeKind::Docker,
         v1::Runtime::Kubernetes => RuntimeKind::Kubernetes,
     });
+    let run_as = asked_run_as(message.run_as);
     CreateRequest {
         name: message.name,
         image: message.image,
         environment: message.environment,
         environment_text: message.environment_text,
+        secret_environment: message.secret_environment,
         guest_ports: message.guest_ports,
         guest_ports_text: message.guest_ports_text,
+        published_ports: message.published_ports,
         gpus: message.gpus,
         runtime,
+        run_as,
         cpu_millis: message.cpu_millis,
         memory_bytes: message.memory_bytes,
         lease_seconds: message.lease.as_ref().map(seconds),
@@ -51,11 +61,24 @@ pub fn create_request(message: v1::CreateContainerRequest) -> CreateRequest {
         stdin: message.stdin,
         node_labels: message.node_labels,
         request_id: message.request_id,
+        volumes: message.volumes.into_iter().map(requested_mount).collect(),
     }
 }
 
+/// `None` for a value that this version does not know.
+pub(super) fn asked_run_as(run_as: i32) -> Option<RunAs> {
+    v1::RunAs::try_from(run_as).ok().map(|run_as| match run_as {
+        v1::RunAs::Unspecified | v1::RunAs::Account => RunAs::Account,
+        v1::RunAs::Image => RunAs::Image,
+    })
+}
+
+pub(super) fn requested_mount(mount: v1::VolumeMount) -> RequestedMount {
+    RequestedMount { name: mount.name, path: mount.path, read_only: mount.read_only }
+}
+
 pub fn container(view: View<'_>) -> v1::Container {
-    let View { container, owner, node, grace, language } = view;
+    let View { container, owner, node, grace, apps, language } = view;
     let liveness = node.map_or(Liveness::Unknown, |node| node.liveness);
     let (phase, why) = phase::of(container, liveness);
     let spec = &container.spec;
@@ -73,7 +96,10 @@ pub fn container(view: View<'_>) -> v1::Container {
             .placement
             .as_ref()
             .zip(node)
-            .map(|(placement, node)| endpoints(placement, node))
+            .map(|(placement, node)| match apps {
+                Some(apps) => named_endpoints(container, placement, node, apps),
+                None => endpoints(placement, node),
+            })
             .unwrap_or_default(),
         create_time: Some(timestamp(container.created_at)),
         start_time: observed.and_then(|observed| observed.started_at).map(timestamp),
@@ -83,7 +109,15 @@ pub fn container(view: View<'_>) -> v1::Container {
         image_digest: observed
             .and_then(|observed| observed.image_digest.clone())
             .unwrap_or_default(),
-        environment: spec.environment.clone(),
+        environment: spec
+            .environment
+            .iter()
+            .filter(|(key, _)| !spec.secrets.contains(*key))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect(),
+        secret_environment: spec.secrets.iter().map(|key| (key.clone(), MASK.to_owned())).collect(),
+        published_ports: spec.published().into_iter().map(u32::from).collect(),
+        lease: spec.lease.map(super::duration),
         command: spec.command.clone(),
         tty: spec.tty,
         stdin: spec.stdin,
@@ -99,8 +133,39 @@ pub fn container(view: View<'_>) -> v1::Container {
             |pull| v1::PullProgress { done_bytes: pull.done_bytes, total_bytes: pull.total_bytes },
         ),
         guest_ports: spec.guest_ports.iter().copied().map(u32::from).collect(),
+        app_url_template: apps
+            .map(|apps| apps.url(AppKey::of(container.owner, &container.name).template()))
+            .unwrap_or_default(),
         // Of two answers about the same container the one with the higher number is newer.
         generation: container.revision,
+        run_as: run_as(spec).into(),
+        home_path: home(container).map(Holder::home).unwrap_or_default(),
+        // By names, which whoever has the state fills in.
+        volumes: Vec::new(),
+        home_scope: home(container).map_or(v1::HomeScope::Unspecified, |_| scope(node)).into(),
+    }
+}
+
+/// Whose home it has, once it is placed.
+fn home(container: &Container) -> Option<&Holder> {
+    match container.placement.as_ref()?.home {
+        HomeMount::None => None,
+        HomeMount::Plain | HomeMount::Mapped => container.spec.holder.as_ref(),
+    }
+}
+
+fn scope(node: Option<&Node>) -> v1::HomeScope {
+    match node.and_then(|node| node.inventory.storage.homes.as_ref()).map(|homes| homes.scope) {
+        Some(Scope::Shared) => v1::HomeScope::Shared,
+        Some(Scope::Local) | None => v1::HomeScope::Node,
+    }
+}
+
+/// One that was made before there were homes runs as its image says.
+fn run_as(spec: &ContainerSpec) -> v1::RunAs {
+    match (&spec.holder, spec.run_as) {
+        (Some(_), RunAs::Account) => v1::RunAs::Account,
+        (None, _) | (Some(_), RunAs::Image) => v1::RunAs::Image,
     }
 }
 
@@ -122,6 +187,30 @@ fn endpoints(placement: &Placement, node: &Node) -> Vec<v1::Endpoint> {
             host: host.to_owned(),
             host_port: port.host.into(),
             url: format!("http://{bracketed}:{}/", port.host),
+        })
+        .collect()
+}
+
+/// Every guest port, whether the blade has a port for it or not.
+fn named_endpoints(
+    container: &Container,
+    placement: &Placement,
+    node: &Node,
+    apps: &AppDomain,
+) -> Vec<v1::Endpoint> {
+    let raw = endpoints(placement, node);
+    container
+        .spec
+        .guest_ports
+        .iter()
+        .map(|port| {
+            let raw = raw.iter().find(|endpoint| endpoint.guest_port == u32::from(*port));
+            v1::Endpoint {
+                guest_port: (*port).into(),
+                host: raw.map(|raw| raw.host.clone()).unwrap_or_default(),
+                host_port: raw.map_or(0, |raw| raw.host_port),
+                url: apps.url(AppLabel::of(*port, container.owner, &container.name)),
+            }
         })
         .collect()
 }
@@ -164,6 +253,8 @@ fn reason_code(reason: &Reason) -> v1::ReasonCode {
             FaultKind::NoGpuRuntime => v1::ReasonCode::NoGpuRuntime,
             FaultKind::FirewallMissing => v1::ReasonCode::FirewallMissing,
             FaultKind::NoSpace => v1::ReasonCode::NoSpace,
+            FaultKind::StorageMissing => v1::ReasonCode::StorageMissing,
+            FaultKind::HomeOwner => v1::ReasonCode::HomeOwner,
             FaultKind::Unsupported => v1::ReasonCode::Unsupported,
             FaultKind::Network | FaultKind::Engine | FaultKind::ForeignContainer => {
                 v1::ReasonCode::EngineError
@@ -174,6 +265,7 @@ fn reason_code(reason: &Reason) -> v1::ReasonCode {
         Reason::OutOfMemory => v1::ReasonCode::OutOfMemory,
         Reason::StoppedByUser => v1::ReasonCode::StoppedByUser,
         Reason::LeaseEnded => v1::ReasonCode::LeaseEnded,
+        Reason::OverQuota => v1::ReasonCode::OverQuota,
         Reason::Gone => v1::ReasonCode::Gone,
     }
 }

@@ -3,9 +3,11 @@
 pub mod agent;
 pub mod auth;
 pub mod container;
+pub mod definition;
 mod files;
 pub mod node;
 pub mod relay;
+mod storage;
 pub mod usage;
 
 use std::time::Duration;

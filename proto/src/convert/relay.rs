@@ -1,14 +1,17 @@
 //! Relays, to the domain and back.
 
-use berth_core::relay::{
-    End, EndReason, Follow, Frame, LogLine, LogPosition, LogStream, Logs, Moment, Operation,
-    OperationKind, Rest, Run, Size, Stdin, Terminal,
+use berth_core::{
+    relay::{
+        End, EndReason, Follow, Frame, LogLine, LogPosition, LogStream, Logs, Moment, Operation,
+        OperationKind, Rest, Run, Size, Stdin, Target, Terminal,
+    },
+    storage::{Holder, Scope},
 };
 use bytes::Bytes;
 
 use super::{
     agent::{Malformed, timestamp_from_wire, timestamp_to_wire},
-    files,
+    files, storage,
 };
 use crate::agent::v1 as wire;
 
@@ -29,7 +32,10 @@ pub fn operation_to_wire(operation: Operation) -> wire::Operation {
                 number,
                 from,
                 size: size.map(size_to_wire),
-                container_id: operation.container.to_string(),
+                container_id: match &operation.target {
+                    Target::Container(id) => id.to_string(),
+                    Target::Home(_) | Target::Volume { .. } => String::new(),
+                },
             })
         }
         OperationKind::Logs(logs) => Kind::Logs(wire::Logs {
@@ -40,6 +46,7 @@ pub fn operation_to_wire(operation: Operation) -> wire::Operation {
         }),
         OperationKind::Forward { port } => Kind::Forward(wire::Forward { port: port.into() }),
         OperationKind::Files(files) => Kind::Files(files::operation_to_wire(files)),
+        OperationKind::RemoveVolume => Kind::RemoveVolume(wire::RemoveVolume {}),
         OperationKind::Run(run) => Kind::Run(wire::RunCommand {
             command: run.command,
             environment: run.environment,
@@ -48,14 +55,40 @@ pub fn operation_to_wire(operation: Operation) -> wire::Operation {
             stdin: run.stdin == Stdin::Follows,
         }),
     };
-    wire::Operation { container_id: operation.container.to_string(), kind: Some(kind) }
+    let account = |Holder { account, posix }: Holder| wire::AccountHome {
+        account: account.to_string(),
+        uid: posix.uid,
+        gid: posix.gid,
+    };
+    let (container_id, home, volume) = match operation.target {
+        Target::Container(id) => (id.to_string(), None, None),
+        Target::Home(holder) => (String::new(), Some(account(holder)), None),
+        Target::Volume { id, scope, holder } => {
+            let volume = wire::VolumeTarget { id: id.to_string(), shared: scope == Scope::Shared };
+            (String::new(), Some(account(holder)), Some(volume))
+        }
+    };
+    wire::Operation { container_id, home, volume, kind: Some(kind) }
 }
 
 /// `None` for what is newer than this program.
 pub fn operation_from_wire(operation: wire::Operation) -> Result<Option<Operation>, Malformed> {
     use wire::operation::Kind;
-    let container =
-        operation.container_id.parse().map_err(|error| malformed("container_id", error))?;
+    let holder = operation
+        .home
+        .map(|home| storage::holder(&home.account, home.uid, home.gid))
+        .transpose()?;
+    let target = match (holder, operation.volume) {
+        (Some(holder), Some(volume)) => Target::Volume {
+            id: volume.id.parse().map_err(|error| malformed("volume.id", error))?,
+            scope: storage::scope(volume.shared),
+            holder,
+        },
+        (Some(holder), None) => Target::Home(holder),
+        (None, _) => Target::Container(
+            operation.container_id.parse().map_err(|error| malformed("container_id", error))?,
+        ),
+    };
     let Some(kind) = operation.kind else { return Ok(None) };
     let kind = match kind {
         Kind::TerminalStart(start) => OperationKind::TerminalStart {
@@ -79,6 +112,7 @@ pub fn operation_from_wire(operation: wire::Operation) -> Result<Option<Operatio
             let port = u16::try_from(port).ok().filter(|port| *port > 0);
             OperationKind::Forward { port: port.ok_or_else(|| malformed("port", "1 to 65535"))? }
         }
+        Kind::RemoveVolume(wire::RemoveVolume {}) => OperationKind::RemoveVolume,
         Kind::Files(files) => match files::operation_from_wire(files)? {
             Some(files) => OperationKind::Files(files),
             None => return Ok(None),
@@ -94,7 +128,7 @@ pub fn operation_from_wire(operation: wire::Operation) -> Result<Option<Operatio
             stdin: if run.stdin { Stdin::Follows } else { Stdin::Closed },
         }),
     };
-    Ok(Some(Operation { container, kind }))
+    Ok(Some(Operation { target, kind }))
 }
 
 pub fn frame_to_wire(frame: Frame) -> wire::RelayFrame {
@@ -308,7 +342,8 @@ mod tests {
                 after: Some(LogPosition { moment: Moment(1_700_000_000_123_456_789), index: 2 }),
             }),
         ] {
-            let operation = Operation { container: ContainerId::new(Uuid::from_u128(7)), kind };
+            let target = Target::Container(ContainerId::new(Uuid::from_u128(7)));
+            let operation = Operation { target, kind };
             let wire = operation_to_wire(operation.clone());
             assert_eq!(operation_from_wire(wire).unwrap(), Some(operation));
         }

@@ -4,6 +4,7 @@ use berth_core::{
     clock::Timestamp,
     figures::{BladeFigures, Figures, GpuFigures, Report, RollUp, Storage, Traffic, Width},
     id::ContainerId,
+    space::{Space, Taker},
 };
 use uuid::Uuid;
 
@@ -22,6 +23,7 @@ pub fn report_to_wire(report: &Report) -> agent::Figures {
         storage_used_bytes: report.blade.storage.used_bytes,
         storage_total_bytes: report.blade.storage.total_bytes,
         containers: containers.collect(),
+        space: report.space.iter().map(space_to_wire).collect(),
     }
 }
 
@@ -40,7 +42,29 @@ pub fn report_from_wire(wire: &agent::Figures) -> Report {
             },
         },
         containers: containers.collect(),
+        space: wire.space.iter().filter_map(space_from_wire).collect(),
     }
+}
+
+fn space_to_wire(space: &Space) -> agent::SpaceUsed {
+    use agent::space_used::Taker as Wire;
+    let taker = match space.taker {
+        Taker::Home(store, uid) => Wire::Home(agent::UsedHome { store_id: store.to_string(), uid }),
+        Taker::Volume(id) => Wire::VolumeId(id.to_string()),
+        Taker::Layer(id) => Wire::ContainerId(id.to_string()),
+    };
+    agent::SpaceUsed { taker: Some(taker), bytes: space.bytes }
+}
+
+/// What cannot be read is left out: another count follows.
+fn space_from_wire(wire: &agent::SpaceUsed) -> Option<Space> {
+    use agent::space_used::Taker as Wire;
+    let taker = match wire.taker.as_ref()? {
+        Wire::Home(home) => Taker::Home(home.store_id.parse().ok()?, home.uid),
+        Wire::VolumeId(id) => Taker::Volume(id.parse().ok()?),
+        Wire::ContainerId(id) => Taker::Layer(id.parse().ok()?),
+    };
+    Some(Space { taker, bytes: wire.bytes })
 }
 
 fn sample_to_wire(figures: &Figures) -> agent::Sample {
@@ -122,6 +146,8 @@ pub fn resolution(width: Option<Width>) -> v1::Resolution {
 mod tests {
     use prost::Message as _;
 
+    use berth_core::id::{StoreId, VolumeId};
+
     use super::*;
 
     fn full(number: u64) -> Figures {
@@ -143,6 +169,14 @@ mod tests {
     fn a_report_comes_back() {
         let unknown = GpuFigures { percent: None, memory_bytes: 1, power_milliwatts: None };
         let report = Report {
+            space: vec![
+                Space {
+                    taker: Taker::Home(StoreId::new(Uuid::from_u128(3)), 70_000),
+                    bytes: 1 << 40,
+                },
+                Space { taker: Taker::Volume(VolumeId::new(Uuid::from_u128(4))), bytes: 0 },
+                Space { taker: Taker::Layer(ContainerId::new(Uuid::from_u128(5))), bytes: 7 },
+            ],
             blade: BladeFigures {
                 figures: full(9),
                 storage: Storage { used_bytes: 5, total_bytes: 6 },

@@ -85,12 +85,14 @@ impl Cluster {
              [limits]\ncontainers_per_person = 40\n[nodes]\nheartbeat = \"1s\"\nunreachable_after = \"5s\"\n"
         );
         std::fs::write(cluster.controller_config(), controller).unwrap();
-        let data = cluster.agent_data();
+        let (data, homes, volumes) =
+            (cluster.agent_data(), cluster.path("homes"), cluster.path("volumes"));
         // Ports of its own: other tests' agents lend from the default range.
         let agent = format!(
             "[data]\ndir = {data:?}\n[node]\nname = \"blade\"\n\
              [offer]\naddress = \"127.0.0.1\"\nports = {{ start = 18000, end = 18999 }}\nreserve_memory_bytes = 0\n\
              [reconcile]\nstop_grace = \"2s\"\nrefresh = \"5s\"\ninventory = \"5s\"\n\
+             [storage]\nhomes = {homes:?}\nvolumes = {volumes:?}\n\
              [docker]\nsubnets = \"10.214.0.0/16\"\npublish_address = \"127.0.0.1\"\n"
         );
         std::fs::write(cluster.agent_config(), agent).unwrap();

@@ -13,6 +13,7 @@ use berth_core::{
     image::ImageRef,
     node::{Availability, Liveness, Node, Trouble},
     resources::Resources,
+    storage::Posix,
 };
 use berth_proto::{
     agent::v1::{
@@ -119,6 +120,7 @@ async fn a_ledger_of_another_epoch_is_asked_for_and_told_back() {
         account: AccountName::parse("ada").unwrap(),
         display_name: "Ada".to_owned(),
         role: Role::Student,
+        posix: Posix::own_group(70_000).unwrap(),
         suspended: false,
         created_at: Timestamp(0),
     };
@@ -180,6 +182,7 @@ fn held(user: UserId) -> DesiredContainer {
             user,
             hostname: "web".to_owned(),
             runtime: RuntimeKind::Docker,
+            belongings: None,
         },
     }
 }
@@ -220,6 +223,7 @@ async fn what_is_used_is_heard_and_never_answered() {
         blade: BladeFigures { figures, storage },
         // Nobody has lent it.
         containers: vec![(ContainerId::new(Uuid::from_u128(7)), figures)],
+        space: vec![],
     };
     let body = Some(agent_message::Body::Figures(report_to_wire(&report)));
     session.say.send(AgentMessage { body }).await.unwrap();

@@ -7,6 +7,7 @@ mod files;
 mod frame;
 mod status;
 mod transport;
+mod usage;
 mod watch;
 
 pub(crate) use calls::*;
@@ -15,4 +16,5 @@ pub(crate) use exec::*;
 pub(crate) use files::*;
 pub(crate) use status::{Code, FieldViolation};
 pub(crate) use transport::Stream;
+pub(crate) use usage::*;
 pub(crate) use watch::{Delta, Watched, follow};

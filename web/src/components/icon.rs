@@ -6,8 +6,12 @@ use leptos::prelude::*;
 pub(crate) enum Icon {
     AArrowDown,
     AArrowUp,
+    ArrowDown,
     Box,
+    Chart,
     Check,
+    ChevronDown,
+    ChevronUp,
     Copy,
     Download,
     External,
@@ -16,6 +20,7 @@ pub(crate) enum Icon {
     FolderPlus,
     Hourglass,
     Link,
+    Lines,
     Pause,
     Pencil,
     Play,
@@ -54,9 +59,15 @@ impl Icon {
             Icon::AArrowUp => svg!(
                 r#"<path d="m14 11 4-4 4 4"/><path d="M18 16V7"/><path d="m2 16 4.039-9.69a.5.5 0 0 1 .923 0L11 16"/><path d="M3.304 13h6.392"/>"#
             ),
+            Icon::ArrowDown => svg!(r#"<path d="M12 5v14"/><path d="m19 12-7 7-7-7"/>"#),
             Icon::Box => svg!(
                 r#"<path d="M21 8a2 2 0 0 0-1-1.73l-7-4a2 2 0 0 0-2 0l-7 4A2 2 0 0 0 3 8v8a2 2 0 0 0 1 1.73l7 4a2 2 0 0 0 2 0l7-4A2 2 0 0 0 21 16Z"/><path d="m3.3 7 8.7 5 8.7-5"/><path d="M12 22V12"/>"#
             ),
+            Icon::Chart => {
+                svg!(r#"<path d="M3 3v16a2 2 0 0 0 2 2h16"/><path d="m19 9-5 5-4-4-3 3"/>"#)
+            }
+            Icon::ChevronDown => svg!(r#"<path d="m6 9 6 6 6-6"/>"#),
+            Icon::ChevronUp => svg!(r#"<path d="m18 15-6-6-6 6"/>"#),
             Icon::Check => svg!(r#"<path d="M20 6 9 17l-5-5"/>"#),
             Icon::Copy => svg!(
                 r#"<rect width="14" height="14" x="8" y="8" rx="2"/><path d="M4 16c-1.1 0-2-.9-2-2V4c0-1.1.9-2 2-2h10c1.1 0 2 .9 2 2"/>"#
@@ -82,6 +93,7 @@ impl Icon {
             Icon::Link => svg!(
                 r#"<path d="M9 17H7A5 5 0 0 1 7 7h2"/><path d="M15 7h2a5 5 0 1 1 0 10h-2"/><path d="M8 12h8"/>"#
             ),
+            Icon::Lines => svg!(r#"<path d="M15 12H3"/><path d="M17 18H3"/><path d="M21 6H3"/>"#),
             Icon::Pause => svg!(
                 r#"<rect x="14" y="3" width="5" height="18" rx="1"/><rect x="5" y="3" width="5" height="18" rx="1"/>"#
             ),

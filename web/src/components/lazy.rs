@@ -64,6 +64,18 @@ pub(crate) fn Lazy(part: Part) -> impl IntoView {
     }
 }
 
+/// A piece of a page that is fetched when it is shown. Where it cannot be, the page goes without.
+#[component]
+pub(crate) fn LazyPiece(part: Part) -> impl IntoView {
+    let here = RwSignal::new(None::<Draw>);
+    erased::spawn(async move {
+        if let State::Here(draw) = load(part).await {
+            here.try_set(Some(draw));
+        }
+    });
+    move || here.get().map(|draw| draw())
+}
+
 #[component]
 fn Reload() -> impl IntoView {
     // A page that cannot be reloaded says so itself.

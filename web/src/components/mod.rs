@@ -14,6 +14,7 @@ mod notice;
 mod phase;
 mod pull;
 mod shortcuts;
+mod tabs;
 
 pub(crate) use acts::{Act, ActButton, Acting};
 pub(crate) use copy::CopyButton;
@@ -22,13 +23,14 @@ pub(crate) use endpoints::{EndpointLink, EndpointList};
 pub(crate) use field::{FieldError, Need, TextField};
 pub(crate) use guard::Guard;
 pub(crate) use icon::{Glyph, Icon};
-pub(crate) use lazy::Lazy;
+pub(crate) use lazy::{Lazy, LazyPiece};
 pub(crate) use moment::Moment;
 pub(crate) use nav::Nav;
 pub(crate) use notice::{ConnectionNotice, Failure, Skeleton};
 pub(crate) use phase::{PhaseBadge, phase_word};
 pub(crate) use pull::PullBar;
 pub(crate) use shortcuts::Shortcuts;
+pub(crate) use tabs::{Tab, Tabs};
 
 use leptos::prelude::*;
 

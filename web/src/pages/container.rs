@@ -7,9 +7,10 @@ use leptos_router::hooks::{use_params_map, use_query_map};
 use super::{delete_container::DeleteContainer, facts::Facts, lease::Lease, row};
 use crate::{
     components::{
-        Act, ActButton, Acting, EndpointList, Failure, Glyph, Icon, PhaseBadge, PullBar, Skeleton,
-        phase_word, title,
+        Act, ActButton, Acting, EndpointList, Failure, Glyph, Icon, LazyPiece, PhaseBadge, PullBar,
+        Skeleton, Tab, Tabs, phase_word, title,
     },
+    parts::Part,
     routes,
     state::{
         announcer::announce,
@@ -44,7 +45,7 @@ pub(crate) fn ContainerPage() -> impl IntoView {
         {move || {
             found.get();
             if let Some(entry) = untrack(|| feed.all.first()) {
-                return view! { <Detail container=entry.value feed /> }.into_any();
+                return view! { <Detail container=entry.value feed owner /> }.into_any();
             }
             let body = match feed.state.get() {
                 FeedState::Loading => view! { <Skeleton lines=5 /> }.into_any(),
@@ -72,7 +73,11 @@ fn Gone(#[prop(into)] seen: Signal<bool>) -> impl IntoView {
 }
 
 #[component]
-fn Detail(container: ArcRwSignal<Container>, feed: Feed<Container>) -> impl IntoView {
+fn Detail(
+    container: ArcRwSignal<Container>,
+    feed: Feed<Container>,
+    owner: Memo<String>,
+) -> impl IntoView {
     let shared = StoredValue::new(container);
     let part = move || shared.get_value();
     let phase = Memo::new(move |_| part().with(Container::phase));
@@ -100,7 +105,6 @@ fn Detail(container: ArcRwSignal<Container>, feed: Feed<Container>) -> impl Into
             </div>
             <div class="acts">
                 <TerminalLink container=part() phase />
-                <FilesLink container=part() />
                 {move || acts(phase.get(), part().with_untracked(row::start))
                     .into_iter()
                     .map(|(act, class)| view! {
@@ -119,6 +123,7 @@ fn Detail(container: ArcRwSignal<Container>, feed: Feed<Container>) -> impl Into
                 </Show>
             </div>
         </div>
+        <Tabs name owner here=Tab::Overview />
         {move || acting.error.get().map(|error| view! { <Failure error=Signal::stored(error) /> })}
         <Why container=part() phase />
         <div class="pull-line"><PullBar phase pull /></div>
@@ -134,6 +139,13 @@ fn Detail(container: ArcRwSignal<Container>, feed: Feed<Container>) -> impl Into
                 none.then(|| view! { <p class="muted">{words}</p> })
             }}
             <EndpointList endpoints />
+        </section>
+        <section class="card glance" aria-labelledby="use">
+            <div class="card-head">
+                <h2 id="use">{text::graphs_use}</h2>
+                <a href=move || routes::graphs(&name.get(), &owner.get())>{text::graphs_all}</a>
+            </div>
+            <LazyPiece part=Part::Glance />
         </section>
         <Lease container=part() acting />
         <Facts container=part() />
@@ -171,23 +183,6 @@ fn TerminalLink(
             }
             .into_any()
         }
-    }
-}
-
-/// They are there as well while it does not run.
-#[component]
-fn FilesLink(container: ArcRwSignal<Container>) -> impl IntoView {
-    let href = Memo::new(move |_| {
-        container.with(|c| {
-            let owner = session::person().map_or_else(String::new, |p| p.owner_key(&c.owner));
-            routes::files(&c.name, &owner, None)
-        })
-    });
-    view! {
-        <a class="button" href=href>
-            <Glyph icon=Icon::Folder />
-            <span>{text::files}</span>
-        </a>
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     components::{Failure, Glyph, Icon, Moment},
     erased,
     i18n::Words,
+    routes,
     state::{announcer::announce, collection::Collection},
     text,
 };
@@ -59,7 +60,7 @@ pub(crate) fn NodeRow(
     view! {
         <tr role="row">
             <th scope="row" role="rowheader">
-                <span class="node-name">{name}</span>
+                <a class="node-name" href=move || routes::node(&name.get())>{name}</a>
                 <code class="muted">{address}</code>
             </th>
             <td role="cell">

@@ -30,6 +30,11 @@ pub(crate) fn SignIn() -> impl IntoView {
     erased::effect(move || {
         if matches!(session::current(), Session::SignedIn(_)) {
             let to = query.with_untracked(|q| routes::after_sign_in(q.get_str("next")));
+            // Not a page of the console: the service itself answers, and leads to a container.
+            if to.starts_with(routes::ENTER_APP) {
+                let _ = window().location().assign(&to);
+                return;
+            }
             navigate(&to, NavigateOptions { replace: true, ..NavigateOptions::default() });
         }
     });

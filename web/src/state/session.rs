@@ -48,6 +48,7 @@ impl Person {
             maximum_gpus: site.maximum_gpus,
             default_lease: seconds(site.default_lease.as_ref()),
             maximum_lease: seconds(site.maximum_lease.as_ref()),
+            raw_ports: berth_proto::convert::auth::raw_ports_of(site.raw_ports()),
         }
     }
 }

@@ -56,6 +56,10 @@ fn agent(paths: &Paths, listen: Listen) -> Result<String> {
         [offer]
         address = (listen.host().to_string())
 
+        [storage]
+        homes = (paths.homes().display().to_string())
+        volumes = (paths.volumes().display().to_string())
+
         [docker]
         publish_address = (listen.api().ip().to_string())
     };

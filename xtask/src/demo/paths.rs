@@ -44,6 +44,15 @@ impl Paths {
     }
 
     /// There once every account is in the database.
+    /// People's homes; gone with the demo.
+    pub(crate) fn homes(&self) -> PathBuf {
+        self.folder.join("homes")
+    }
+
+    pub(crate) fn volumes(&self) -> PathBuf {
+        self.folder.join("volumes")
+    }
+
     pub(crate) fn accounts_made(&self) -> PathBuf {
         self.folder.join("accounts-made")
     }

@@ -31,6 +31,7 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("demo-up", Needs::Demo, "from a fresh clone to a running service", |_| service::up()),
     suite("service", Needs::Demo, "the walk over gRPC", |_| service::walk()),
     suite("cli", Needs::Demo, "a day in a terminal, with Debian's ssh", |_| service::cli()),
+    suite("apps", Needs::Demo, "containers' pages under their own names", |_| service::apps()),
     suite("python", Needs::Demo, "an independent gRPC client, by reflection", |_| service::python()),
     suite("browser", Needs::Demo, "the walk in a browser, both languages", |_| service::browser()),
     suite("survival", Needs::Demo, "both programs killed: containers go on", |_| service::survival()),

@@ -40,6 +40,11 @@ pub(crate) fn cli() -> Result<Tally> {
     walks("package(berth-e2e) & test(/^cli::/)", &[("BERTH_CLI", &program)])
 }
 
+pub(crate) fn apps() -> Result<Tally> {
+    let programs = programs().display().to_string();
+    walks("package(berth-e2e) & test(/^apps::/)", &[("BERTH_PROGRAMS", &programs)])
+}
+
 pub(crate) fn browser() -> Result<Tally> {
     let checker = accessibility_checker()?;
     let pictures = workspace::state("screenshots");

@@ -68,6 +68,15 @@ fn body(table: &str, management: &[IpNet], uplinks: &[String]) -> String {
     }
     forward.push(format!("meta oifkind {{ {LOCAL_KINDS} }} drop"));
     write_chain(&mut text, "forward", &forward);
+    // --- from the blade itself: people who are logged in have a published port like everybody, and no other way in. The
+    // agent and the engine's proxy are root. What the kernel sends by itself has no user, and is no connection of theirs.
+    let output = [
+        format!("oifname != {ours} accept"),
+        "ct state established,related accept".to_owned(),
+        "ct status dnat accept".to_owned(),
+        "meta skuid != 0 drop".to_owned(),
+    ];
+    write_chain(&mut text, "output", &output);
     text.push_str("}\n");
     text
 }
@@ -121,6 +130,17 @@ mod tests {
         let names = ["eth0", "eth0", "x\" } accept #", "", "br-1.5"].map(str::to_owned);
         let text = script("t", &[], &names);
         assert!(text.contains("oifname { \"br-1.5\", \"eth0\" } accept"), "{text}");
+    }
+
+    #[test]
+    fn users_of_the_blade_come_last() {
+        let text = script("t", &[], &[]);
+        let (_, output) = text.split_once("chain output").unwrap();
+        let at = |needle: &str| output.find(needle).unwrap_or_else(|| panic!("{needle}"));
+        assert!(at("hook output") < at("oifname !="));
+        assert!(at("oifname !=") < at("meta skuid != 0 drop"));
+        assert!(at("established,related accept") < at("meta skuid != 0 drop"));
+        assert!(at("ct status dnat accept") < at("meta skuid != 0 drop"));
     }
 
     #[test]

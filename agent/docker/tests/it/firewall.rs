@@ -171,6 +171,46 @@ fn who_reaches_whom() {
     });
 }
 
+/// Asks as somebody who is logged in on the blade.
+fn ask_as(uid: u32, host: &str, port: u16) -> String {
+    sh(&format!("setpriv --reuid {uid} --regid {uid} --clear-groups sh -c \"{}\"", ask(host, port)))
+}
+
+#[test]
+#[ignore = "needs a Docker engine: BERTH_TEST_DOCKER"]
+fn users_of_the_blade_have_no_other_way_in() {
+    with_bench(Options::default(), async |bench| {
+        let (published, foreign_port) = (free_port(), free_port());
+        let open = bench.run(&bench.web(user(), "open", Some(published))).await;
+        let closed = bench.run(&bench.web(user(), "closed", None)).await;
+        let mark = bench.identity.table_name();
+        let _foreign = Outside::make(
+            &docker_run(&mark, &format!("-p {foreign_port}:80")),
+            &format!("docker rm -f {mark}"),
+        );
+        let foreign =
+            EngineId::parse(&sh(&format!("docker inspect -f '{{{{.Id}}}}' {mark}"))).unwrap();
+        for id in [&open, &closed, &foreign] {
+            until_served(&bench, id);
+        }
+        until_it_answers(LOCAL, published, "open").await;
+        let blade = blade_address();
+        for uid in [1000, 65534] {
+            for id in [&open, &closed] {
+                let address = bench.address(id).await;
+                assert_eq!(ask_as(uid, &address, 80), "", "{address} as {uid}");
+            }
+            // By the published port like everybody: through the engine's proxy and through its rewriting.
+            assert_eq!(ask_as(uid, LOCAL, published), "open");
+            assert_eq!(ask_as(uid, &blade, published), "open");
+            // What is not ours is as it was.
+            assert_eq!(ask_as(uid, &bench.address(&foreign).await, 80), mark);
+        }
+        // The agent itself comes in.
+        assert_eq!(ask_as(0, &bench.address(&closed).await, 80), "closed");
+    });
+}
+
 #[test]
 #[ignore = "needs a Docker engine: BERTH_TEST_DOCKER"]
 fn the_world_outside() {

@@ -42,7 +42,14 @@ fn a_launch_is_two_calls() {
         listen_in(UnixListener::bind(&socket).unwrap(), log.clone());
         let options = Options { socket, ..bench.options.clone() };
         let identity = bench.identity;
-        let docker = berth_docker::connect(options, identity.cluster, identity.node).await.unwrap();
+        let docker = berth_docker::connect(
+            options,
+            bench.docker.storage().clone(),
+            identity.cluster,
+            identity.node,
+        )
+        .await
+        .unwrap();
         let order = bench.order(user(), &["sleep", "100"]);
         docker.create_network(order.spec.user).await.unwrap();
         assert!(!log.lock().unwrap().is_empty());

@@ -39,6 +39,7 @@ fn one_network_however_often_it_is_asked_for() {
         // A second agent program for the same node, as during an upgrade: its lock is another one.
         let other = berth_docker::connect(
             bench.options.clone(),
+            bench.docker.storage().clone(),
             bench.identity.cluster,
             bench.identity.node,
         )

@@ -1,6 +1,12 @@
 //! A bench for one test: an agent's runtime with ids of its own, an image, and cleaning up whatever happens.
 
-use std::{net::TcpListener, ops::Deref, process::Command, time::Duration};
+use std::{
+    net::TcpListener,
+    ops::Deref,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
 
 use berth_core::{
     container::{PortBinding, RuntimeKind},
@@ -11,6 +17,7 @@ use berth_core::{
 };
 use berth_docker::{Docker, Options, names::Identity};
 use berth_reconcile::runtime::{CreateOrder, EngineContainer, EngineId, EngineState, Runtime};
+use berth_storage::Storage;
 use futures::{StreamExt, TryStreamExt};
 use uuid::Uuid;
 
@@ -22,6 +29,7 @@ pub(crate) struct Bench {
     pub(crate) client: bollard::Docker,
     pub(crate) identity: Identity,
     pub(crate) options: Options,
+    pub(crate) folder: PathBuf,
 }
 
 impl Deref for Bench {
@@ -51,11 +59,22 @@ where
         let identity = Identity { cluster: ClusterId::new(fresh()), node: NodeId::new(fresh()) };
         let client = bollard::Docker::connect_with_unix_defaults().unwrap();
         import_image(&client).await;
+        let folder = tempfile::tempdir().unwrap();
+        let storage = storage(folder.path());
         let docker =
-            berth_docker::connect(options.clone(), identity.cluster, identity.node).await.unwrap();
-        let bench = Bench { docker, client, identity, options: options.clone() };
+            berth_docker::connect(options.clone(), storage, identity.cluster, identity.node)
+                .await
+                .unwrap();
+        let bench = Bench {
+            docker,
+            client,
+            identity,
+            options: options.clone(),
+            folder: folder.path().to_owned(),
+        };
         let outcome = tokio::spawn(test(bench)).await;
         berth_docker::cleanup(&options, identity.cluster, identity.node).await.unwrap();
+        unmount_below(folder.path());
         if let Err(error) = outcome {
             std::panic::resume_unwind(error.into_panic());
         }
@@ -64,6 +83,27 @@ where
             "0"
         );
     });
+}
+
+/// Homes of one's own, below `folder`.
+pub(crate) fn storage(folder: &Path) -> Storage {
+    let options = berth_storage::Options {
+        homes: Some(folder.join("homes")),
+        shared: false,
+        volumes: Some(folder.join("volumes")),
+        ..Default::default()
+    };
+    std::fs::create_dir_all(folder.join("data")).unwrap();
+    Storage::start(&options, &folder.join("data"), folder.join("run")).unwrap()
+}
+
+/// Before the folder is removed: what is mounted there must not be.
+fn unmount_below(folder: &Path) {
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    for point in points.filter(|point| Path::new(point).starts_with(folder)).rev() {
+        rustix::mount::unmount(point, rustix::mount::UnmountFlags::DETACH).unwrap();
+    }
 }
 
 impl Bench {
@@ -84,6 +124,7 @@ impl Bench {
                 user,
                 hostname: "web".to_owned(),
                 runtime: RuntimeKind::Docker,
+                belongings: None,
             },
         }
     }

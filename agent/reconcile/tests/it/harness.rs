@@ -76,6 +76,7 @@ pub(crate) fn container(number: u8, phase: DesiredPhase) -> DesiredContainer {
             user: user(number),
             hostname: "c".into(),
             runtime: RuntimeKind::Docker,
+            belongings: None,
         },
     }
 }

@@ -7,8 +7,7 @@ use std::{
 
 use berth_core::{
     files::{Entry, FileFault, FilePath, FilesOperation, Read, Write},
-    id::ContainerId,
-    relay::{End, EndReason, FRAME_MAXIMUM, Frame},
+    relay::{End, EndReason, FRAME_MAXIMUM, Frame, Target},
 };
 use berth_files::{Error, Limits, Result, Tree, Writer};
 use bytes::BytesMut;
@@ -27,7 +26,7 @@ const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) fn perform(
     tree: &Tree,
-    container: ContainerId,
+    target: &Target,
     operation: FilesOperation,
     from: mpsc::Receiver<Frame>,
     to: &mpsc::Sender<Frame>,
@@ -43,9 +42,9 @@ pub(super) fn perform(
             // Who has gone does not miss the rest.
             drop(out.flush());
         }
-        FilesOperation::Write(wanted) => write(tree, container, &wanted, from, to, kept)?,
+        FilesOperation::Write(wanted) => write(tree, target, &wanted, from, to, kept)?,
         FilesOperation::Discard { path, upload } => {
-            kept.take((container, upload));
+            kept.take(&(target.clone(), upload));
             tree.discard(&path, upload)?;
         }
         FilesOperation::Unpack { path, replace, upload } => {
@@ -119,14 +118,14 @@ fn read(tree: &Tree, wanted: &Read, to: &mpsc::Sender<Frame>) -> Result<()> {
 
 fn write(
     tree: &Tree,
-    container: ContainerId,
+    target: &Target,
     wanted: &Write,
     mut from: mpsc::Receiver<Frame>,
     to: &mpsc::Sender<Frame>,
     kept: &Kept,
 ) -> Result<()> {
-    let key = (container, wanted.upload);
-    let mut writer = begin(tree, wanted, || kept.take(key))?;
+    let key = (target.clone(), wanted.upload);
+    let mut writer = begin(tree, wanted, || kept.take(&key))?;
     say(to, Frame::Position(writer.position()));
     loop {
         match from.blocking_recv() {

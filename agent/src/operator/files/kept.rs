@@ -5,13 +5,13 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use berth_core::{files::UploadId, id::ContainerId};
+use berth_core::{files::UploadId, relay::Target};
 use berth_files::Progress;
 
 /// Each is two kilobytes. What falls out costs a reading of what is there.
 const MAXIMUM: usize = 128;
 
-type Key = (ContainerId, UploadId);
+type Key = (Target, UploadId);
 
 /// Cheap to clone.
 #[derive(Clone, Default)]
@@ -27,9 +27,9 @@ impl Kept {
         all.push_back((key, progress));
     }
 
-    pub(super) fn take(&self, key: Key) -> Option<Progress> {
+    pub(super) fn take(&self, key: &Key) -> Option<Progress> {
         let mut all = self.lock();
-        let at = all.iter().position(|(other, _)| *other == key)?;
+        let at = all.iter().position(|(other, _)| other == key)?;
         all.remove(at).map(|(_, progress)| progress)
     }
 

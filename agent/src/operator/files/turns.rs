@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use berth_core::id::ContainerId;
+use berth_core::relay::Target;
 
 /// Of all containers together: each holds a thread and half a megabyte.
 const ON_THE_BLADE: usize = 96;
@@ -15,27 +15,27 @@ const IN_A_CONTAINER: usize = 16;
 
 /// Cheap to clone.
 #[derive(Clone, Default)]
-pub(super) struct Turns(Arc<Mutex<HashMap<ContainerId, usize>>>);
+pub(super) struct Turns(Arc<Mutex<HashMap<Target, usize>>>);
 
 /// One of them; over when it is dropped.
 pub(super) struct Turn {
     turns: Turns,
-    container: ContainerId,
+    target: Target,
 }
 
 impl Turns {
     /// `None`: there are enough.
-    pub(super) fn take(&self, container: ContainerId) -> Option<Turn> {
+    pub(super) fn take(&self, target: Target) -> Option<Turn> {
         let mut busy = self.lock();
-        let here = busy.get(&container).copied().unwrap_or(0);
+        let here = busy.get(&target).copied().unwrap_or(0);
         if here >= IN_A_CONTAINER || busy.values().sum::<usize>() >= ON_THE_BLADE {
             return None;
         }
-        busy.insert(container, here + 1);
-        Some(Turn { turns: self.clone(), container })
+        busy.insert(target.clone(), here + 1);
+        Some(Turn { turns: self.clone(), target })
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ContainerId, usize>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Target, usize>> {
         // Nothing panics while it is held.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -44,22 +44,23 @@ impl Turns {
 impl Drop for Turn {
     fn drop(&mut self) {
         let mut busy = self.turns.lock();
-        let left = busy.get(&self.container).map_or(0, |here| here.saturating_sub(1));
+        let left = busy.get(&self.target).map_or(0, |here| here.saturating_sub(1));
         match left {
-            0 => drop(busy.remove(&self.container)),
-            left => drop(busy.insert(self.container, left)),
+            0 => drop(busy.remove(&self.target)),
+            left => drop(busy.insert(self.target.clone(), left)),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use berth_core::id::ContainerId;
     use uuid::Uuid;
 
     use super::*;
 
-    fn container(number: usize) -> ContainerId {
-        ContainerId::new(Uuid::from_u128(number as u128))
+    fn container(number: usize) -> Target {
+        Target::Container(ContainerId::new(Uuid::from_u128(number as u128)))
     }
 
     #[test]

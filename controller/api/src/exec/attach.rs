@@ -44,11 +44,11 @@ pub(crate) async fn begin(
     check::command(&attach.command)?;
     let at = api.running(actor, attach.owner, attach.name)?;
     let number = match attach.terminal {
-        0 => api.start_terminal(at, attach.command, size.unwrap_or_default()).await?.number,
+        0 => api.start_terminal(&at, attach.command, size.unwrap_or_default()).await?.number,
         number => number,
     };
     let kind = OperationKind::TerminalAttach { number, from: attach.from, size };
-    let mut relay = api.relay(at, kind).await?;
+    let mut relay = api.relay(&at, kind).await?;
     let mut terminal = None;
     loop {
         match relay.from.recv().await.ok_or_else(super::broke)? {

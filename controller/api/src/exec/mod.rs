@@ -16,7 +16,7 @@ use berth_app::{
 use berth_core::{
     id::{ContainerId, NodeId},
     observed::ObservedPhase,
-    relay::{End, EndReason, Frame, Operation, OperationKind, Terminal},
+    relay::{End, EndReason, Frame, Operation, OperationKind, Target, Terminal},
 };
 use berth_proto::{
     convert,
@@ -43,7 +43,7 @@ impl ExecService for Api {
             let size = check::size(message.size)?;
             check::command(&message.command)?;
             let at = self.running(caller.actor()?, message.owner, message.name)?;
-            let terminal = self.start_terminal(at, message.command, size).await?;
+            let terminal = self.start_terminal(&at, message.command, size).await?;
             Ok(terminal_message(&terminal))
         })
         .await
@@ -55,7 +55,7 @@ impl ExecService for Api {
     ) -> Answer<v1::ListTerminalsResponse> {
         answer(request, |caller: Arc<Caller>, message| async move {
             let at = self.running(caller.actor()?, message.owner, message.name)?;
-            let (terminals, _) = self.collect(at, OperationKind::TerminalList).await?;
+            let (terminals, _) = self.collect(&at, OperationKind::TerminalList).await?;
             let terminals = terminals.iter().map(terminal_message).collect();
             Ok(v1::ListTerminalsResponse { terminals })
         })
@@ -69,8 +69,8 @@ impl ExecService for Api {
         answer(request, |caller: Arc<Caller>, message| async move {
             let at = self.running(caller.actor()?, message.owner, message.name)?;
             let number = message.terminal;
-            self.collect(at, OperationKind::TerminalEnd { number }).await?;
-            tracing::info!(container.id = %at.container, terminal = number, "terminal ended");
+            self.collect(&at, OperationKind::TerminalEnd { number }).await?;
+            tracing::info!(container.id = %at.target, terminal = number, "terminal ended");
             Ok(v1::EndTerminalResponse {})
         })
         .await
@@ -154,11 +154,17 @@ impl ExecService for Api {
     }
 }
 
-/// A container that runs, and where.
-#[derive(Debug, Clone, Copy)]
+/// A container or a home, and its blade.
+#[derive(Debug, Clone)]
 pub(crate) struct At {
-    pub(crate) container: ContainerId,
+    pub(crate) target: Target,
     pub(crate) node: NodeId,
+}
+
+impl At {
+    pub(crate) fn container(id: ContainerId, node: NodeId) -> Self {
+        Self { target: Target::Container(id), node }
+    }
 }
 
 impl Api {
@@ -169,15 +175,16 @@ impl Api {
             .current_observed()
             .is_some_and(|observed| observed.phase == ObservedPhase::Running);
         match &container.placement {
-            Some(placement) if runs => Ok(At { container: container.id, node: placement.node }),
+            Some(placement) if runs => Ok(At::container(container.id, placement.node)),
             Some(_) | None => Err(Error::FailedPrecondition(Precondition::NotRunning)),
         }
     }
 
-    pub(crate) async fn relay(&self, at: At, kind: OperationKind) -> Result<Relay, Error> {
-        let operation = Operation { container: at.container, kind };
-        self.0.relays.open(at.node, operation).await.map_err(|error| {
-            tracing::info!(node.id = %at.node, container.id = %at.container, %error, "no relay");
+    pub(crate) async fn relay(&self, at: &At, kind: OperationKind) -> Result<Relay, Error> {
+        let At { target, node } = at;
+        let operation = Operation { target: target.clone(), kind };
+        self.0.relays.open(*node, operation).await.map_err(|error| {
+            tracing::info!(node.id = %node, relay.target = %target, %error, "no relay");
             let retry_after = match error {
                 RelayError::NotConnected => std::time::Duration::from_secs(5),
                 RelayError::TooLate => std::time::Duration::from_secs(1),
@@ -187,7 +194,7 @@ impl Api {
     }
 
     /// An operation that is over as soon as it has answered.
-    async fn collect(&self, at: At, kind: OperationKind) -> Result<(Vec<Terminal>, End), Error> {
+    async fn collect(&self, at: &At, kind: OperationKind) -> Result<(Vec<Terminal>, End), Error> {
         let mut relay = self.relay(at, kind).await?;
         let mut terminals = Vec::new();
         while let Some(frame) = relay.from.recv().await {
@@ -210,14 +217,14 @@ impl Api {
 
     async fn start_terminal(
         &self,
-        at: At,
+        at: &At,
         command: Vec<String>,
         size: berth_core::relay::Size,
     ) -> Result<Terminal, Error> {
         let kind = OperationKind::TerminalStart { command, size };
         let (terminals, _) = self.collect(at, kind).await?;
         let terminal = terminals.into_iter().next().ok_or_else(broke)?;
-        tracing::info!(container.id = %at.container, terminal = terminal.number, "terminal started");
+        tracing::info!(container.id = %at.target, terminal = terminal.number, "terminal started");
         Ok(terminal)
     }
 }

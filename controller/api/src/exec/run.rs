@@ -27,7 +27,7 @@ pub(crate) async fn begin(
 ) -> Result<Begun, Error> {
     let at = api.running(caller.actor()?, command.owner.clone(), command.name.clone())?;
     let run = check::run(command)?;
-    let relay = api.relay(at, OperationKind::Run(run)).await?;
+    let relay = api.relay(&at, OperationKind::Run(run)).await?;
     Ok(Begun { api: api.clone(), caller: Arc::clone(caller), relay })
 }
 

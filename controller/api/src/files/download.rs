@@ -30,7 +30,7 @@ pub(super) async fn begin(
     let mut archive = check::archive(message.archive)?;
     let at = api.somewhere(caller.actor()?, message.owner, message.name)?;
     if archive.is_none() {
-        let entry = api.entry(at, FilesOperation::Stat { path: path.clone() }).await?;
+        let entry = api.entry(&at, FilesOperation::Stat { path: path.clone() }).await?;
         if entry.kind == EntryKind::Directory {
             archive = Some(Archive::Tar);
         }
@@ -38,12 +38,12 @@ pub(super) async fn begin(
     let (relay, first) = match archive {
         Some(archive) => {
             let operation = OperationKind::Files(FilesOperation::Pack { path, archive });
-            (api.relay(at, operation).await?, None)
+            (api.relay(&at, operation).await?, None)
         }
         None => {
             let version = Some(message.version).filter(|version| !version.is_empty());
             let read = Read { path, from: message.offset, to: None, version };
-            let Download { entry, relay } = Download::begin(api, at, read).await?;
+            let Download { entry, relay } = Download::begin(api, &at, read).await?;
             (relay, Some(Message::File(file(entry))))
         }
     };

@@ -43,6 +43,8 @@ pub(crate) const PATH: &str = "/files";
 pub(crate) struct Wanted {
     #[serde(default)]
     owner: String,
+    /// Empty: the home.
+    #[serde(default)]
     name: String,
     path: String,
     #[serde(default)]
@@ -136,7 +138,7 @@ async fn get(
             Format::Zip => (Archive::Zip, "zip"),
         };
         let operation = OperationKind::Files(FilesOperation::Pack { path, archive });
-        let mut relay = api.relay(at, operation).await?;
+        let mut relay = api.relay(&at, operation).await?;
         // What cannot be packed is refused before the first byte.
         let first = transfer::next(&mut relay.from).await?;
         let mut response = Response::new(stream(relay, Some(first), permit));
@@ -147,12 +149,12 @@ async fn get(
     let version = headers.get(header::IF_RANGE).and_then(|version| version.to_str().ok());
     let (from, to) = range.unwrap_or((0, None));
     let read = |from, to| Read { path: path.clone(), from, to, version: None };
-    let mut download = Download::begin(api, at, read(from, to)).await?;
+    let mut download = Download::begin(api, &at, read(from, to)).await?;
     let tag = format!("\"{}\"", download.entry.version);
     let mut is_part = range.is_some();
     if is_part && version.is_some_and(|version| version != tag) {
         // It is another one now: all of it.
-        download = Download::begin(api, at, read(0, None)).await?;
+        download = Download::begin(api, &at, read(0, None)).await?;
         is_part = false;
     }
     let size = download.entry.size;
@@ -273,7 +275,7 @@ async fn put(
     write.modified = wanted.modified.map(check::milliseconds);
     let at = api.find(caller, named)?;
     let mut permit = Permit::new(api, caller, Access::OwnContainer);
-    let mut upload = Upload::begin(api, at, write).await?;
+    let mut upload = Upload::begin(api, &at, write).await?;
     if wanted.offset.is_some_and(|offset| offset != upload.position()) {
         // Not an error: the caller learns where to go on.
         let position = upload.keep().await?;
@@ -323,7 +325,9 @@ fn refuse(caller: &Caller, error: &Error) -> Response {
         Error::TooManyAttempts { .. } | Error::QuotaExceeded { .. } => {
             StatusCode::TOO_MANY_REQUESTS
         }
-        Error::FailedPrecondition(_) => StatusCode::PRECONDITION_FAILED,
+        Error::FailedPrecondition(_) | Error::NeedsRecreation { .. } | Error::DoesNotFit(_) => {
+            StatusCode::PRECONDITION_FAILED
+        }
         Error::Unavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         Error::File { .. } => match status.code() {

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use berth_app::{
     authz::Actor,
     error::{Error, Precondition},
+    homes,
 };
 use berth_core::{
     files::{Entry, EntryKind, FilesOperation},
-    relay::OperationKind,
+    relay::{OperationKind, Target},
 };
 use berth_proto::{
     convert::relay::{moment_from_wire, moment_to_wire},
@@ -42,7 +43,7 @@ impl FileService for Api {
         answer(request, |caller: Arc<Caller>, message| async move {
             let path = check::path("path", &message.path)?;
             let at = self.somewhere(caller.actor()?, message.owner, message.name)?;
-            self.entry(at, FilesOperation::Stat { path }).await.map(file)
+            self.entry(&at, FilesOperation::Stat { path }).await.map(file)
         })
         .await
     }
@@ -54,7 +55,7 @@ impl FileService for Api {
             let path = check::path("path", &message.path)?;
             let limit = check::limit(message.limit)?;
             let at = self.somewhere(caller.actor()?, message.owner, message.name)?;
-            self.list_files(&caller, at, FilesOperation::List { path, limit }).await
+            self.list_files(&caller, &at, FilesOperation::List { path, limit }).await
         })
         .await
     }
@@ -90,7 +91,7 @@ impl FileService for Api {
             let path = check::path("path", &message.path)?;
             let upload = check::upload_id(&message.upload_id)?;
             let at = self.somewhere(caller.actor()?, message.owner, message.name)?;
-            self.files(at, FilesOperation::Discard { path, upload }).await?;
+            self.files(&at, FilesOperation::Discard { path, upload }).await?;
             Ok(v1::DiscardUploadResponse {})
         })
         .await
@@ -109,7 +110,7 @@ impl FileService for Api {
         answer(request, |caller: Arc<Caller>, message| async move {
             let path = check::path("path", &message.path)?;
             let at = self.somewhere(caller.actor()?, message.owner, message.name)?;
-            self.entry(at, FilesOperation::MakeDirectory { path }).await.map(file)
+            self.entry(&at, FilesOperation::MakeDirectory { path }).await.map(file)
         })
         .await
     }
@@ -120,7 +121,7 @@ impl FileService for Api {
             let mode = check::mode(message.mode)?;
             let modified = message.modify_time.as_ref().map(moment_from_wire);
             let at = self.somewhere(caller.actor()?, message.owner, message.name)?;
-            self.entry(at, FilesOperation::SetAttributes { path, mode, modified }).await.map(file)
+            self.entry(&at, FilesOperation::SetAttributes { path, mode, modified }).await.map(file)
         })
         .await
     }
@@ -131,7 +132,7 @@ impl FileService for Api {
             let to = check::path("destination", &message.destination)?;
             let replace = check::replace(message.replace);
             let at = self.somewhere(caller.actor()?, message.owner, message.name)?;
-            self.entry(at, FilesOperation::Move { from, to, replace }).await.map(file)
+            self.entry(&at, FilesOperation::Move { from, to, replace }).await.map(file)
         })
         .await
     }
@@ -143,8 +144,8 @@ impl FileService for Api {
         answer(request, |caller: Arc<Caller>, message| async move {
             let path = check::path("path", &message.path)?;
             let at = self.somewhere(caller.actor()?, message.owner, message.name)?;
-            tracing::info!(container.id = %at.container, "files are deleted");
-            self.files(at, FilesOperation::Delete { path }).await?;
+            tracing::info!(relay.target = %at.target, "files are deleted");
+            self.files(&at, FilesOperation::Delete { path }).await?;
             Ok(v1::DeleteFileResponse {})
         })
         .await
@@ -152,8 +153,12 @@ impl FileService for Api {
 }
 
 impl Api {
-    /// Where a container's files are. What was never anywhere has none.
+    /// Where a container's files are, or, without a name, somebody's home. What was never anywhere has none.
     fn somewhere(&self, actor: &Actor, owner: String, name: String) -> Result<At, Error> {
+        if name.is_empty() {
+            let (holder, node) = homes::find(&self.committed().state, actor, &owner)?;
+            return Ok(At { target: Target::Home(holder), node });
+        }
         let at = self.placed(actor, owner, name)?;
         at.ok_or(Error::FailedPrecondition(Precondition::NotRunning))
     }
@@ -165,7 +170,7 @@ impl Api {
     async fn list_files(
         &self,
         caller: &Arc<Caller>,
-        at: At,
+        at: &At,
         operation: FilesOperation,
     ) -> Result<ReceiverStream<Result<v1::ListFilesResponse, Status>>, Error> {
         let mut relay = self.relay(at, OperationKind::Files(operation)).await?;

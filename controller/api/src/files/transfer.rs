@@ -22,7 +22,7 @@ pub(super) struct Answer {
 
 impl Api {
     /// An operation on files that sends nothing along.
-    pub(super) async fn files(&self, at: At, operation: FilesOperation) -> Result<Answer, Error> {
+    pub(super) async fn files(&self, at: &At, operation: FilesOperation) -> Result<Answer, Error> {
         let mut relay = self.relay(at, OperationKind::Files(operation)).await?;
         let mut answer = Answer::default();
         loop {
@@ -35,7 +35,7 @@ impl Api {
         }
     }
 
-    pub(super) async fn entry(&self, at: At, operation: FilesOperation) -> Result<Entry, Error> {
+    pub(super) async fn entry(&self, at: &At, operation: FilesOperation) -> Result<Entry, Error> {
         self.files(at, operation).await?.entries.into_iter().next().ok_or_else(broke)
     }
 }
@@ -79,7 +79,7 @@ pub(super) struct Download {
 }
 
 impl Download {
-    pub(super) async fn begin(api: &Api, at: At, read: Read) -> Result<Self, Error> {
+    pub(super) async fn begin(api: &Api, at: &At, read: Read) -> Result<Self, Error> {
         let operation = OperationKind::Files(FilesOperation::Read(read));
         let mut relay = api.relay(at, operation).await?;
         match next(&mut relay.from).await? {
@@ -101,7 +101,7 @@ pub(super) struct Upload {
 
 impl Upload {
     /// Returns when the blade has said from where on it wants it.
-    pub(super) async fn begin(api: &Api, at: At, write: Write) -> Result<Self, Error> {
+    pub(super) async fn begin(api: &Api, at: &At, write: Write) -> Result<Self, Error> {
         let operation = OperationKind::Files(FilesOperation::Write(write));
         let mut relay = api.relay(at, operation).await?;
         match next(&mut relay.from).await? {

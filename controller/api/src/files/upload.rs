@@ -60,7 +60,7 @@ pub(super) async fn begin(
 async fn start(api: &Api, caller: &Caller, begin: v1::BeginUpload) -> Result<Upload, Error> {
     let (named, write) = check::begin(begin)?;
     let at = api.find(caller, named)?;
-    Upload::begin(api, at, write).await
+    Upload::begin(api, &at, write).await
 }
 
 /// Until its digest has come, or its caller has gone: then the blade keeps what it has.
@@ -116,7 +116,7 @@ async fn lay_out(
         upload: UploadId(api.0.ids.next()),
     };
     let at = api.find(caller, Named { owner: begin.owner, name: begin.name })?;
-    let mut relay = api.relay(at, OperationKind::Files(operation)).await?;
+    let mut relay = api.relay(&at, OperationKind::Files(operation)).await?;
     let mut permit = Permit::new(api, caller, Access::OwnContainer);
     loop {
         let request = tokio::select! {

@@ -1,22 +1,20 @@
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use berth_app::{state::State, writer::Committed};
 use berth_core::{
     container::Container,
     id::{ContainerId, UserId},
-    text::Language,
 };
 use berth_proto::v1;
 
 use super::{Kind, Part, Subject};
-use crate::container::message;
+use crate::container::{Telling, message};
 
 pub(crate) struct Containers {
     /// `None`: everybody's.
     owner: Option<UserId>,
     only: Option<ContainerId>,
-    language: Language,
-    grace: Duration,
+    telling: Telling,
     /// What this stream has shown, and so may speak of when it is gone.
     shown: BTreeSet<ContainerId>,
     /// Whether `shown` is all that the caller knows. Not so after a resumption: the stream before this one showed the rest.
@@ -27,10 +25,9 @@ impl Containers {
     pub(crate) fn new(
         owner: Option<UserId>,
         only: Option<ContainerId>,
-        language: Language,
-        grace: Duration,
+        telling: Telling,
     ) -> Self {
-        Self { owner, only, language, grace, shown: BTreeSet::new(), complete: false }
+        Self { owner, only, telling, shown: BTreeSet::new(), complete: false }
     }
 
     fn sees(&self, container: &Container) -> bool {
@@ -56,7 +53,7 @@ impl Subject for Containers {
             state.containers.values().filter(|container| self.sees(container)).collect();
         self.shown = seen.iter().map(|container| container.id).collect();
         self.complete = true;
-        seen.into_iter().map(|row| message(state, row, self.language, self.grace)).collect()
+        seen.into_iter().map(|row| message(state, row, &self.telling)).collect()
     }
 
     fn changed(
@@ -69,7 +66,7 @@ impl Subject for Containers {
             match state.containers.get(id) {
                 Some(container) if self.sees(container) => {
                     self.shown.insert(*id);
-                    rows.push(message(state, container, self.language, self.grace));
+                    rows.push(message(state, container, &self.telling));
                 }
                 // Somebody else's.
                 Some(_) => {}

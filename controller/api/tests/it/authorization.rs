@@ -89,9 +89,22 @@ fn message(method: &str, who: Who) -> Vec<u8> {
         "StopContainer" => v1::StopContainerRequest { name, owner }.encode_to_vec(),
         "RestartContainer" => v1::RestartContainerRequest { name, owner }.encode_to_vec(),
         "DeleteContainer" => v1::DeleteContainerRequest { name, owner }.encode_to_vec(),
+        "UpdateContainer" => {
+            let container = Some(v1::Container { name, owner, ..Default::default() });
+            v1::UpdateContainerRequest { container, ..Default::default() }.encode_to_vec()
+        }
         "ExtendLease" => v1::ExtendLeaseRequest { name, owner, lease: None }.encode_to_vec(),
         "ExplainPlacement" => {
             v1::ExplainPlacementRequest { container: Some(request("x")) }.encode_to_vec()
+        }
+        "CreateShareLink" => {
+            v1::CreateShareLinkRequest { name, owner, port: 80, lifetime: None }.encode_to_vec()
+        }
+        "ListShareLinks" => {
+            v1::ListShareLinksRequest { name, owner, ..Default::default() }.encode_to_vec()
+        }
+        "DeleteShareLink" => {
+            v1::DeleteShareLinkRequest { name, owner, id: String::new() }.encode_to_vec()
         }
         "GetNode" => v1::GetNodeRequest { name: node }.encode_to_vec(),
         "CordonNode" => v1::CordonNodeRequest { name: node }.encode_to_vec(),
@@ -189,8 +202,18 @@ async fn everybody_calls_everything() {
             if let Some(token) = world.token(who).await {
                 metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
             }
+            let mut message = message(&path, who);
+            if path.ends_with("/DeleteShareLink") {
+                let create =
+                    v1::CreateShareLinkRequest { name: "box".into(), port: 80, ..Default::default() };
+                let made = world.apps(Who::Ann).await.create_share_link(create).await.unwrap();
+                let id = made.into_inner().share_link.unwrap().id;
+                // Of two values of a field the last one counts.
+                let id = v1::DeleteShareLinkRequest { id, ..Default::default() };
+                message.extend(id.encode_to_vec());
+            }
             let before = world.handle.committed().sequence;
-            let answer = first_answer(world.channel(), &path, message(&path, who), metadata).await;
+            let answer = first_answer(world.channel(), &path, message, metadata).await;
             if path.ends_with("/UploadArchive") && expected(access, who) == Code::Ok {
                 // It is listened to, and misses the rest.
                 assert_eq!(answer.unwrap_err().code(), Code::InvalidArgument, "{path} by {who:?}");

@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+mod apps;
 mod authorization;
 mod bad_input;
 mod blade;
 mod containers;
+mod definitions;
 mod exec;
 mod files;
 mod forward;

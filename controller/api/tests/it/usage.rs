@@ -39,6 +39,7 @@ fn say(world: &World, containers: &[(&str, Figures)]) {
             storage: Storage { used_bytes: 30, total_bytes: 100 },
         },
         containers: containers.collect(),
+        space: Vec::new(),
     };
     let committed = world.handle.committed();
     let now = berth_core::clock::Clock::now(world.clock.as_ref());

@@ -164,6 +164,7 @@ async fn create_directly(world: &World, n: u32) {
         name: format!("box-{n}"),
         image: "hello".into(),
         runtime: Some(Default::default()),
+        run_as: Some(Default::default()),
         ..Default::default()
     };
     let limits = create::Limits {
@@ -172,9 +173,15 @@ async fn create_directly(world: &World, n: u32) {
         maximum_gpus: 0,
         default_lease: Duration::from_secs(3600),
         maximum_lease: Duration::from_secs(3600),
+        raw_ports: Default::default(),
     };
     let new = create::check(&request, &limits).unwrap();
-    let rules = containers::Rules { containers_per_person: 1000, grace: Duration::ZERO };
+    let rules = containers::Rules {
+        containers_per_person: 1000,
+        volumes_per_person: 3,
+        space: berth_core::space::SpaceLimits { home: None, volume: None, layer: None },
+        grace: Duration::ZERO,
+    };
     let id = ContainerId::new(uuid::Uuid::from_u128(u128::from(n)));
     let apply = world.handle.apply(move |transaction| {
         let session = transaction.state().sessions.values().next().unwrap().clone();

@@ -12,7 +12,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use berth_api::{Api, Join, Parts, Site};
+use berth_api::{Api, Apps, Join, Parts, Site};
 use berth_app::{
     containers::Rules,
     figures::Figures,
@@ -25,17 +25,20 @@ use berth_app::{
 };
 use berth_core::{
     account::{AccountName, Role},
+    app_host::AppDomain,
     clock::{Clock, Timestamp},
     container::RuntimeKind,
     create::Limits,
+    guest_port::RawPorts,
     id::{ClusterId, ContainerId, Epoch, IdSource, NodeId},
     node::{Gpu, Inventory},
     observed::{Observed, ObservedPhase},
     resources::{GIB, GpuId, Resources},
+    share::Lifetimes,
 };
 use berth_proto::v1::{
-    self, auth_service_client::AuthServiceClient, container_service_client::ContainerServiceClient,
-    node_service_client::NodeServiceClient,
+    self, app_service_client::AppServiceClient, auth_service_client::AuthServiceClient,
+    container_service_client::ContainerServiceClient, node_service_client::NodeServiceClient,
 };
 use berth_store::MemoryStore;
 use tokio::sync::watch;
@@ -47,7 +50,7 @@ use tonic::{
 };
 use uuid::Uuid;
 
-use crate::blade::Blade;
+use crate::{blade::Blade, definitions::preset};
 
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 pub(crate) const NOW: Timestamp = Timestamp(1_800_000_000_000);
@@ -91,6 +94,21 @@ impl Interceptor for Bearer {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        let hours = |hours: u64| Duration::from_secs(hours * 3600);
+        Self::with(Some(Apps {
+            domain: AppDomain { domain: "apps.test".into(), port: 8443 },
+            links: Lifetimes { default: hours(24), maximum: hours(48) },
+            link_path: "/link/",
+        }))
+        .await
+    }
+
+    /// At a site where containers have no https names.
+    pub(crate) async fn without_names() -> Self {
+        Self::with(None).await
+    }
+
+    async fn with(apps: Option<Apps>) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(NOW.0)));
         let ids: Arc<dyn IdSource> = Arc::new(TestIds(AtomicU64::new(1)));
         let (figures, history) = (Figures::default(), MemoryStore::new());
@@ -126,6 +144,7 @@ impl World {
             site: Site {
                 name: "Test".into(),
                 starter_image: "hello:1".into(),
+                presets: vec![preset()],
                 version: "0".into(),
             },
             limits: Limits {
@@ -134,9 +153,16 @@ impl World {
                 maximum_gpus: 4,
                 default_lease: Duration::from_secs(8 * 3600),
                 maximum_lease: Duration::from_secs(14 * 24 * 3600),
+                raw_ports: RawPorts::OptIn,
             },
-            rules: Rules { containers_per_person: 5, grace: Duration::from_secs(72 * 3600) },
+            rules: Rules {
+                containers_per_person: 5,
+                volumes_per_person: 3,
+                space: berth_core::space::SpaceLimits { home: None, volume: None, layer: None },
+                grace: Duration::from_secs(72 * 3600),
+            },
             join: Join { agents_address: "berth.example.edu:8444".into(), ca_sha256: [7; 32] },
+            apps,
             life: 42,
             stopping: stopped,
         });
@@ -194,6 +220,11 @@ impl World {
     pub(crate) async fn containers(&self, who: Who) -> ContainerServiceClient<Client> {
         let token = self.token(who).await;
         ContainerServiceClient::with_interceptor(self.channel(), Bearer(token))
+    }
+
+    pub(crate) async fn apps(&self, who: Who) -> AppServiceClient<Client> {
+        let token = self.token(who).await;
+        AppServiceClient::with_interceptor(self.channel(), Bearer(token))
     }
 
     pub(crate) async fn nodes(&self, who: Who) -> NodeServiceClient<Client> {
@@ -258,6 +289,7 @@ pub(crate) fn request(name: &str) -> v1::CreateContainerRequest {
         name: name.into(),
         image: "python:3.13".into(),
         guest_ports: vec![8888],
+        published_ports: vec![8888],
         ..Default::default()
     }
 }
@@ -341,6 +373,6 @@ impl Directory for ThreePeople {
             _ => return Ok(None),
         };
         let display_name = account.to_string().to_uppercase();
-        Ok(Some(Identity { account: account.clone(), display_name, role }))
+        Ok(Some(Identity { account: account.clone(), display_name, role, posix: None }))
     }
 }

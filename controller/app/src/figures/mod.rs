@@ -20,6 +20,7 @@ use berth_core::{
     clock::Timestamp,
     figures::{Figures as Look, PERIOD, Report, RollUp, Storage, Subject, Width},
     id::NodeId,
+    space::Taker,
 };
 
 use self::ring::Ring;
@@ -44,6 +45,7 @@ pub struct Figures(Arc<Mutex<Rings>>);
 struct Rings {
     of: HashMap<Subject, Ring>,
     blades: HashMap<NodeId, Blade>,
+    space: HashMap<Taker, (Timestamp, u64)>,
 }
 
 #[derive(Clone, Copy)]
@@ -72,6 +74,11 @@ impl Figures {
             rings.blades.insert(node, before);
             return;
         }
+        for space in &report.space {
+            if may_tell(state, node, space.taker) {
+                rings.space.insert(space.taker, (now, space.bytes));
+            }
+        }
         rings.push(Subject::Node(node), now, &report.blade.figures);
         for (id, figures) in &report.containers {
             let is_there = state
@@ -89,6 +96,11 @@ impl Figures {
     pub fn latest(&self, subject: Subject, now: Timestamp) -> Option<(Timestamp, Look)> {
         let last = self.lock().of.get(&subject)?.last()?;
         (now.since(last.0) <= FRESH).then_some(last)
+    }
+
+    /// How much room something takes, as a blade that has it last said.
+    pub fn space(&self, taker: Taker) -> Option<u64> {
+        self.lock().space.get(&taker).map(|(_, bytes)| *bytes)
     }
 
     /// Of the file system that containers are kept on, as the blade last said.
@@ -148,11 +160,29 @@ impl Figures {
         let is_heard = |at: Timestamp| now.since(at) < SILENT;
         rings.of.retain(|_, ring| ring.last().is_some_and(|(at, _)| is_heard(at)));
         rings.blades.retain(|_, blade| is_heard(blade.heard));
+        rings.space.retain(|_, (heard, _)| is_heard(*heard));
     }
 
     fn lock(&self) -> MutexGuard<'_, Rings> {
         // Nothing panics while it is held; if something did, the rings would still be whole.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A blade speaks for its own containers, for volumes that it has, and for homes on a store that it sees.
+fn may_tell(state: &State, node: NodeId, taker: Taker) -> bool {
+    let has = |store| state.nodes.get(&node).is_some_and(|node| node.inventory.storage.has(store));
+    match taker {
+        Taker::Home(store, _) => has(store),
+        Taker::Volume(id) => {
+            let volume = state.volumes.get(&id);
+            volume.and_then(|volume| volume.place.as_ref()).is_some_and(|place| has(place.store))
+        }
+        Taker::Layer(id) => {
+            let container = state.containers.get(&id);
+            let placement = container.and_then(|container| container.placement.as_ref());
+            placement.is_some_and(|placement| placement.node == node)
+        }
     }
 }
 

@@ -109,6 +109,7 @@ impl Blade {
         let report = Report {
             blade: BladeFigures { figures: look, ..BladeFigures::default() },
             containers: vec![(self.container, look)],
+            space: Vec::new(),
         };
         let committed = self.world.handle.committed();
         self.figures.record(&committed.state, self.node, &report, self.clock.now());

@@ -5,6 +5,8 @@ mod adoption;
 mod figures;
 mod leases;
 mod properties;
+mod update;
+mod storage;
 mod waiting;
 mod world;
 mod writer;

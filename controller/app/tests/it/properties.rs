@@ -1,12 +1,18 @@
 //! Any order of requests and reports: nothing is over-committed, lent twice or forgotten.
 
-use berth_app::{containers, error::Error};
+use berth_app::{containers, error::Error, update};
 use berth_core::{
-    account::Role, container::DesiredPhase, id::ContainerId, observed::ObservedPhase,
+    account::Role,
+    container::{DesiredPhase, PortBinding},
+    id::ContainerId,
+    observed::ObservedPhase,
 };
 use proptest::prelude::*;
 
-use crate::world::{World, named, new_container};
+use crate::{
+    update::{limits, resize},
+    world::{World, named, new_container},
+};
 
 #[derive(Debug, Clone)]
 enum Act {
@@ -20,6 +26,12 @@ enum Act {
     Restart(usize),
     Shell(usize),
     Delete(usize),
+    Update {
+        index: usize,
+        cores: u32,
+        gpus: u32,
+        ports: u16,
+    },
     /// The blade carries out what it was told.
     Obey(usize),
     Exit(usize),
@@ -37,6 +49,8 @@ fn acts() -> impl Strategy<Value = Vec<Act>> {
         (0usize..8).prop_map(Act::Restart),
         (0usize..8).prop_map(Act::Shell),
         (0usize..8).prop_map(Act::Delete),
+        (0usize..8, 1u32..4, 0u32..2, 0u16..4)
+            .prop_map(|(index, cores, gpus, ports)| { Act::Update { index, cores, gpus, ports } }),
         (0usize..8).prop_map(Act::Obey),
         (0usize..8).prop_map(Act::Obey),
         (0usize..8).prop_map(Act::Exit),
@@ -56,6 +70,13 @@ async fn obey(world: &World, id: ContainerId) {
         DesiredPhase::Removed => ObservedPhase::Removed,
     };
     world.says_phase(id, phase).await;
+}
+
+/// Where a container's guest ports are, if it has a blade.
+fn bindings(world: &World, id: ContainerId) -> Option<Vec<PortBinding>> {
+    let committed = world.handle.committed();
+    let placement = committed.state.containers.get(&id)?.placement.as_ref()?;
+    Some(placement.ports.clone())
 }
 
 async fn run(acts: Vec<Act>) {
@@ -121,6 +142,22 @@ async fn run(acts: Vec<Act>) {
                     })
                     .await
             }
+            Act::Update { index, cores, gpus, ports } => {
+                let before = pick(index).and_then(|id| bindings(&world, id));
+                let guests: Vec<u32> = (1..=ports).map(u32::from).collect();
+                let asked = resize(cores, gpus, guests.clone());
+                let name = named(&format!("c{index}"));
+                let result = world
+                    .apply(move |t| update::update(t, &actor, &name, &asked, &limits()).map(drop))
+                    .await;
+                if let (Ok(()), Some(before)) = (&result, before) {
+                    let after = bindings(&world, made[index]).expect("it has its blade");
+                    for stays in before.iter().filter(|port| guests.contains(&port.guest.into())) {
+                        assert!(after.contains(stays), "{stays:?} of {before:?}: {after:?}");
+                    }
+                }
+                result
+            }
             Act::Delete(i) => {
                 world.apply(move |t| containers::delete(t, &actor, &named(&format!("c{i}")))).await
             }
@@ -131,7 +168,8 @@ async fn run(acts: Vec<Act>) {
                 Error::NotFound { .. }
                 | Error::AlreadyExists { .. }
                 | Error::QuotaExceeded { .. }
-                | Error::FailedPrecondition(_),
+                | Error::FailedPrecondition(_)
+                | Error::DoesNotFit(_),
             ) => {}
             Err(other) => panic!("{other}"),
         }

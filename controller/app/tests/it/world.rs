@@ -14,6 +14,7 @@ use berth_app::{
     containers::{self, Rules, Selector},
     error::Error,
     nodes::{self, Enrolment},
+    numbers,
     observe::{self, Report},
     ports::Store as _,
     state::State,
@@ -30,13 +31,18 @@ use berth_core::{
     node::{Gpu, Inventory, Node, PortRange},
     observed::{Observed, ObservedPhase},
     resources::{GpuId, Resources},
+    storage::RunAs,
 };
 use berth_store::MemoryStore;
 use uuid::Uuid;
 
 pub(crate) const GIB: u64 = 1 << 30;
-pub(crate) const RULES: Rules =
-    Rules { containers_per_person: 5, grace: Duration::from_secs(3600) };
+pub(crate) const RULES: Rules = Rules {
+    containers_per_person: 5,
+    volumes_per_person: 3,
+    space: berth_core::space::SpaceLimits { home: None, volume: None, layer: None },
+    grace: Duration::from_secs(3600),
+};
 
 #[derive(Default)]
 pub(crate) struct TestClock(AtomicI64);
@@ -102,6 +108,7 @@ impl World {
             account: AccountName::parse(account).unwrap(),
             display_name: account.to_owned(),
             role,
+            posix: numbers::first_choice(&AccountName::parse(account).unwrap()),
             suspended: false,
             created_at: self.clock.now(),
         }
@@ -246,9 +253,16 @@ pub(crate) fn new_container(
             stdin: false,
             node_labels: BTreeMap::new(),
             runtime: RuntimeKind::Docker,
+            unpublished: Vec::new(),
+            run_as: RunAs::Account,
+            holder: None,
+            secrets: Default::default(),
+            lease: None,
+            volumes: Vec::new(),
         },
         lease: Duration::from_secs(600),
         request_id: None,
+        volumes: Vec::new(),
     }
 }
 

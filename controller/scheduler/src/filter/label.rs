@@ -1,4 +1,6 @@
-use berth_core::explanation::Rejection;
+use std::collections::BTreeMap;
+
+use berth_core::{explanation::Rejection, node::Node};
 
 use crate::snapshot::{NodeSnapshot, PlacementRequest};
 
@@ -12,9 +14,12 @@ pub(super) fn runtime(
 
 /// The first label that is missing; a second one would be found as soon as the first is right.
 pub(super) fn labels(node: &NodeSnapshot<'_>, request: &PlacementRequest<'_>) -> Option<Rejection> {
-    request
-        .node_labels
+    missing(node.node, request.node_labels)
+}
+
+pub(super) fn missing(node: &Node, labels: &BTreeMap<String, String>) -> Option<Rejection> {
+    labels
         .iter()
-        .find(|(key, value)| node.node.inventory.labels.get(*key) != Some(value))
+        .find(|(key, value)| node.inventory.labels.get(*key) != Some(value))
         .map(|(key, value)| Rejection::Label { key: key.clone(), value: value.clone() })
 }

@@ -4,6 +4,7 @@ use berth_core::{
     fault::{Fault, FaultKind},
     node::{Availability, Liveness},
     resources::Resources,
+    storage::HomeMount,
     text::{self, Language},
 };
 use berth_scheduler::{Decision, PlacementRequest, Usage, place};
@@ -91,6 +92,8 @@ fn one_that_ran_before_goes_back_to_its_blade_its_gpus_and_its_ports() {
         node: node.id,
         gpus: vec![node.inventory.gpus[0].id.clone()],
         ports: vec![PortBinding { guest: 80, host: 20_003 }],
+        home: HomeMount::None,
+        leaving: None,
     };
     let request = Request { gpus: 1, guest_ports: vec![80], ..Request::new(1, 1000, 1) };
     let again = PlacementRequest { previous: Some(&previous), ..request.borrow() };

@@ -8,6 +8,7 @@ use berth_core::{
     id::{ContainerId, NodeId},
     node::{Availability, Gpu, Inventory, Liveness, Node, PortRange},
     resources::{GpuId, Resources},
+    storage::RunAs,
 };
 use berth_scheduler::{ClusterSnapshot, NodeSnapshot, PlacementRequest, Usage};
 use uuid::Uuid;
@@ -80,6 +81,8 @@ impl Request {
             guest_ports: &self.guest_ports,
             node_labels: &self.node_labels,
             runtime: RuntimeKind::Docker,
+            run_as: RunAs::Account,
+            volumes: vec![],
             previous: None,
         }
     }

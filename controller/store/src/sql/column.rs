@@ -3,6 +3,7 @@
 use std::{fmt::Display, str::FromStr};
 
 use berth_app::ports::StoreError;
+use berth_core::storage::Posix;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
@@ -49,6 +50,21 @@ impl At<'_> {
 
     pub(super) fn sha256(self, column: &str, text: &str) -> Result<[u8; 32], StoreError> {
         from_hex(text).ok_or_else(|| self.corrupt(column, "not a SHA-256 in hex"))
+    }
+}
+
+/// The two columns of an account's numbers; both empty, or both full.
+pub(super) fn posix(
+    at: At<'_>,
+    uid: Option<i64>,
+    gid: Option<i64>,
+) -> Result<Option<Posix>, StoreError> {
+    match (uid, gid) {
+        (None, None) => Ok(None),
+        (Some(uid), Some(gid)) => Posix::new(at.small("uid", uid)?, at.small("gid", gid)?)
+            .map(Some)
+            .ok_or_else(|| at.corrupt("uid", "not an account's number")),
+        (Some(_), None) | (None, Some(_)) => Err(at.corrupt("gid", "one number without the other")),
     }
 }
 

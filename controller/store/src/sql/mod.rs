@@ -27,7 +27,10 @@ use crate::{
         batch::{apply, read_all, upsert},
         column::{At, bits, from_bits},
         error::{from_db, from_read},
-        row::{Row, container, join_token, local_account, meta, node, session, user},
+        row::{
+            Row, container, join_token, local_account, meta, node, session, share_link, user,
+            volume,
+        },
     },
 };
 
@@ -108,6 +111,8 @@ impl Store for SqlStore {
             join_tokens: read_all::<join_token::Model>(&snapshot).await?,
             nodes: read_all::<node::Model>(&snapshot).await?,
             containers: read_all::<container::Model>(&snapshot).await?,
+            share_links: read_all::<share_link::Model>(&snapshot).await?,
+            volumes: read_all::<volume::Model>(&snapshot).await?,
         };
         snapshot.commit().await.map_err(from_db)?;
         Ok(records)
@@ -155,7 +160,9 @@ async fn write(transaction: &DatabaseTransaction, changes: &ChangeSet) -> Result
     apply::<session::Model>(transaction, &changes.sessions).await?;
     apply::<join_token::Model>(transaction, &changes.join_tokens).await?;
     apply::<node::Model>(transaction, &changes.nodes).await?;
-    apply::<container::Model>(transaction, &changes.containers).await
+    apply::<container::Model>(transaction, &changes.containers).await?;
+    apply::<share_link::Model>(transaction, &changes.share_links).await?;
+    apply::<volume::Model>(transaction, &changes.volumes).await
 }
 
 /// Counts the commit, if it follows the last one. A second controller on the same database fails here.

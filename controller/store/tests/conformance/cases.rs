@@ -84,6 +84,8 @@ async fn every_field_comes_back(database: Database<'_>) {
         join_tokens: upserts(some(records::join_token(), 80)),
         nodes: upserts(some(records::node(), 80)),
         containers: upserts(some(records::container(), 80)),
+        share_links: upserts(some(records::share_link(), 80)),
+        volumes: upserts(some(records::volume(), 80)),
     };
     store.commit(&changes).await.unwrap();
 
@@ -94,6 +96,8 @@ async fn every_field_comes_back(database: Database<'_>) {
     same(found.join_tokens, &changes.join_tokens.upserts, |token| token.token_sha256);
     same(found.nodes, &changes.nodes.upserts, |node| node.id);
     same(found.containers, &changes.containers.upserts, |container| container.id);
+    same(found.share_links, &changes.share_links.upserts, |link| link.id);
+    same(found.volumes, &changes.volumes.upserts, |volume| volume.id);
 }
 
 async fn what_is_never_stored_does_not(database: Database<'_>) {
@@ -160,6 +164,8 @@ async fn deleted_rows_are_gone(database: Database<'_>) {
         join_tokens: upserts(some(records::join_token(), 3)),
         nodes: upserts(some(records::node(), 3)),
         containers: upserts(some(records::container(), 3)),
+        share_links: upserts(some(records::share_link(), 3)),
+        volumes: upserts(some(records::volume(), 3)),
     };
     store.commit(&changes).await.unwrap();
 
@@ -171,6 +177,8 @@ async fn deleted_rows_are_gone(database: Database<'_>) {
         join_tokens: deletes([changes.join_tokens.upserts[0].token_sha256, [9; 32]]),
         nodes: deletes([changes.nodes.upserts[0].id, NodeId::new(Uuid::nil())]),
         containers: deletes([changes.containers.upserts[0].id]),
+        share_links: deletes([changes.share_links.upserts[0].id]),
+        volumes: deletes([changes.volumes.upserts[0].id]),
     };
     store.commit(&changes).await.unwrap();
 
@@ -181,8 +189,10 @@ async fn deleted_rows_are_gone(database: Database<'_>) {
         found.join_tokens.len(),
         found.nodes.len(),
         found.containers.len(),
+        found.share_links.len(),
+        found.volumes.len(),
     ];
-    assert_eq!(counts, [2; 5]);
+    assert_eq!(counts, [2; 7]);
     assert!(found.users.iter().all(|user| !changes.users.deletes.contains(&user.id)));
     assert!(found.sessions.iter().all(|row| !changes.sessions.deletes.contains(&row.id)));
     assert!(found.nodes.iter().all(|node| !changes.nodes.deletes.contains(&node.id)));
@@ -274,6 +284,8 @@ async fn a_failed_commit_leaves_nothing(database: Database<'_>) {
         join_tokens: upserts(some(records::join_token(), 3)),
         nodes: upserts(some(records::node(), 3)),
         containers: upserts(rows),
+        share_links: upserts(some(records::share_link(), 3)),
+        volumes: upserts(some(records::volume(), 3)),
     };
     let answer = store.commit(&changes).await;
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "{answer:?}");
@@ -281,6 +293,7 @@ async fn a_failed_commit_leaves_nothing(database: Database<'_>) {
     let found = database.reload().await;
     assert_eq!((found.revision, found.users.len(), found.sessions.len()), (1, 2, 0));
     assert_eq!((found.join_tokens.len(), found.nodes.len()), (0, 0));
+    assert!(found.share_links.is_empty() && found.volumes.is_empty());
     assert_eq!(found.containers, [kept]);
 
     // The same handle goes on with the same number.

@@ -9,16 +9,21 @@ use berth_core::{
     account::{AccountName, LocalAccount, Role, Session, User},
     clock::Timestamp,
     container::{
-        Container, ContainerName, ContainerSpec, DesiredPhase, Placement, PortBinding, RuntimeKind,
-        StopCause,
+        Container, ContainerName, ContainerSpec, DesiredPhase, Leaving, Placement, PortBinding,
+        RuntimeKind, StopCause,
     },
     fault::{Fault, FaultKind},
-    id::{ContainerId, Epoch, NodeId, RequestId, SessionId, UserId},
+    id::{
+        ContainerId, Epoch, NodeId, RequestId, SessionId, ShareLinkId, StoreId, UserId, VolumeId,
+    },
     image::ImageRef,
     join::{JoinToken, UsedBy},
     node::{Availability, Gpu, Inventory, Liveness, Node, PortRange},
     observed::{Observed, ObservedPhase, PullProgress},
     resources::{GpuId, Resources},
+    share::ShareLink,
+    storage::{Enforcement, Holder, HomeMount, Mapping, Posix, RunAs, Scope, Storage, Store},
+    volume::{Access, Volume, VolumeMount, VolumeName, VolumePlace, VolumeState},
 };
 use proptest::{
     array::uniform32,
@@ -57,6 +62,12 @@ pub(crate) fn plain_container(number: u128) -> Container {
             stdin: false,
             node_labels: BTreeMap::new(),
             runtime: RuntimeKind::Docker,
+            unpublished: Vec::new(),
+            run_as: RunAs::Account,
+            holder: None,
+            secrets: Default::default(),
+            lease: None,
+            volumes: Vec::new(),
         },
         lease_ends_at: Timestamp(2),
         desired: DesiredPhase::Running,
@@ -76,18 +87,20 @@ pub(crate) fn plain_account(name: &str) -> LocalAccount {
         account: AccountName::parse(name).unwrap(),
         display_name: name.to_owned(),
         role: Role::Student,
+        posix: None,
         password_hash: "$argon2id$".to_owned(),
         disabled: false,
     }
 }
 
 pub(crate) fn user() -> impl Strategy<Value = User> {
-    (id(UserId::new), account_name(), text(), role(), any::<bool>(), time()).prop_map(
-        |(id, account, display_name, role, suspended, created_at)| User {
+    (id(UserId::new), account_name(), text(), role(), posix(), any::<bool>(), time()).prop_map(
+        |(id, account, display_name, role, posix, suspended, created_at)| User {
             id,
             account,
             display_name,
             role,
+            posix,
             suspended,
             created_at,
         },
@@ -107,6 +120,21 @@ pub(crate) fn session() -> impl Strategy<Value = Session> {
     })
 }
 
+pub(crate) fn share_link() -> impl Strategy<Value = ShareLink> {
+    let ids = (id(ShareLinkId::new), id(ContainerId::new), id(UserId::new));
+    (ids, any::<u16>(), sha256(), time(), time()).prop_map(
+        |((id, container, created_by), port, token_sha256, created_at, expires_at)| ShareLink {
+            id,
+            container,
+            port,
+            token_sha256,
+            created_by,
+            created_at,
+            expires_at,
+        },
+    )
+}
+
 pub(crate) fn join_token() -> impl Strategy<Value = JoinToken> {
     let used_by = (id(NodeId::new), sha256())
         .prop_map(|(node, public_key_sha256)| UsedBy { node, public_key_sha256 });
@@ -116,11 +144,12 @@ pub(crate) fn join_token() -> impl Strategy<Value = JoinToken> {
 }
 
 pub(crate) fn local_account() -> impl Strategy<Value = LocalAccount> {
-    (account_name(), text(), role(), text(), any::<bool>()).prop_map(
-        |(account, display_name, role, password_hash, disabled)| LocalAccount {
+    (account_name(), text(), role(), option::of(posix()), text(), any::<bool>()).prop_map(
+        |(account, display_name, role, posix, password_hash, disabled)| LocalAccount {
             account,
             display_name,
             role,
+            posix,
             password_hash,
             disabled,
         },
@@ -227,6 +256,8 @@ const FAULT_KINDS: &[FaultKind] = &[
     FaultKind::NoGpuRuntime,
     FaultKind::FirewallMissing,
     FaultKind::NoSpace,
+    FaultKind::StorageMissing,
+    FaultKind::HomeOwner,
     FaultKind::Unsupported,
     FaultKind::Network,
     FaultKind::Engine,
@@ -308,6 +339,7 @@ fn stop_cause() -> impl Strategy<Value = StopCause> {
     prop_oneof![
         Just(StopCause::ByUser),
         Just(StopCause::LeaseEnded),
+        Just(StopCause::OverQuota),
         exited,
         fault().prop_map(StopCause::Failed)
     ]
@@ -317,14 +349,21 @@ fn spec() -> impl Strategy<Value = ContainerSpec> {
     let image = select(IMAGES).prop_map(|image| ImageRef::parse(image).unwrap());
     let first = (image, vec(text(), 0..4), texts(), vec(any::<u16>(), 0..4), small());
     let second = (resources(), any::<bool>(), any::<bool>(), texts(), select(RUNTIMES));
-    (first, second).prop_map(
+    let third = (
+        select([RunAs::Account, RunAs::Image].as_slice()),
+        option::of(holder()),
+        vec(mount(), 0..3),
+    );
+    (first, second, third).prop_map(
         |(
             (image, command, environment, guest_ports, gpus),
             (resources, tty, stdin, node_labels, runtime),
+            (run_as, holder, volumes),
         )| ContainerSpec {
             image,
             command,
             environment,
+            unpublished: guest_ports.iter().copied().skip(2).collect(),
             guest_ports,
             gpus,
             resources,
@@ -332,14 +371,80 @@ fn spec() -> impl Strategy<Value = ContainerSpec> {
             stdin,
             node_labels,
             runtime,
+            run_as,
+            holder,
+            volumes,
+            secrets: ["TOKEN".to_owned()].into(),
+            lease: Some(std::time::Duration::from_secs(u64::from(gpus))),
+        },
+    )
+}
+
+fn posix() -> impl Strategy<Value = Posix> {
+    (1000..=i32::MAX.cast_unsigned(), 1..=i32::MAX.cast_unsigned())
+        .prop_map(|(uid, gid)| Posix::new(uid, gid).unwrap())
+}
+
+fn holder() -> impl Strategy<Value = Holder> {
+    (account_name(), posix()).prop_map(|(account, posix)| Holder { account, posix })
+}
+
+fn store() -> impl Strategy<Value = Store> {
+    let scope = select([Scope::Shared, Scope::Local].as_slice());
+    let enforcement = select([Enforcement::Enforced, Enforcement::Metered].as_slice());
+    (id(StoreId::new), scope, enforcement)
+        .prop_map(|(id, scope, enforcement)| Store { id, scope, enforcement })
+}
+
+fn storage() -> impl Strategy<Value = Storage> {
+    let mapping = select([Mapping::Unsupported, Mapping::Supported].as_slice());
+    (option::of(store()), option::of(store()), mapping)
+        .prop_map(|(homes, volumes, mapping)| Storage { homes, volumes, mapping })
+}
+
+fn volume_name() -> impl Strategy<Value = VolumeName> {
+    "[a-z0-9][a-z0-9-]{0,30}".prop_map(|name| VolumeName::parse(&name).unwrap())
+}
+
+fn mount() -> impl Strategy<Value = VolumeMount> {
+    let access = select([Access::ReadWrite, Access::ReadOnly].as_slice());
+    let scope = select([Scope::Shared, Scope::Local].as_slice());
+    (id(VolumeId::new), scope, text(), access)
+        .prop_map(|(volume, scope, path, access)| VolumeMount { volume, scope, path, access })
+}
+
+pub(crate) fn volume() -> impl Strategy<Value = Volume> {
+    let scope = select([Scope::Shared, Scope::Local].as_slice());
+    let state = select([VolumeState::Active, VolumeState::Deleting].as_slice());
+    let place = (id(StoreId::new), option::of(id(NodeId::new)))
+        .prop_map(|(store, node)| VolumePlace { store, node });
+    let ids = (id(VolumeId::new), id(UserId::new));
+    (ids, volume_name(), scope, holder(), time(), option::of(place), state).prop_map(
+        |((id, owner), name, scope, holder, created_at, place, state)| Volume {
+            id,
+            owner,
+            name,
+            scope,
+            holder,
+            created_at,
+            place,
+            state,
         },
     )
 }
 
 fn placement() -> impl Strategy<Value = Placement> {
     let port = (any::<u16>(), any::<u16>()).prop_map(|(guest, host)| PortBinding { guest, host });
-    (id(NodeId::new), vec(gpu_id(), 0..3), vec(port, 0..3))
-        .prop_map(|(node, gpus, ports)| Placement { node, gpus, ports })
+    let home = select([HomeMount::None, HomeMount::Plain, HomeMount::Mapped].as_slice());
+    (id(NodeId::new), vec(gpu_id(), 0..3), vec(port, 0..3), home).prop_map(
+        |(node, gpus, ports, home)| Placement {
+            node,
+            leaving: Some(Leaving { resources: Resources::new(1, 2), gpus: gpus.clone() }),
+            gpus,
+            ports,
+            home,
+        },
+    )
 }
 
 fn observed() -> impl Strategy<Value = Observed> {
@@ -384,10 +489,11 @@ fn inventory() -> impl Strategy<Value = Inventory> {
     let range = (any::<u16>(), any::<u16>()).prop_map(|(start, end)| PortRange { start, end });
     let first = (resources(), resources(), vec(gpu, 0..3), texts(), text(), range);
     let second = (ports(), vec(select(RUNTIMES), 0..3), text(), text(), vec(fault(), 0..3));
-    (first, second).prop_map(
+    (first, second, storage()).prop_map(
         |(
             (total, foreign, gpus, labels, address, ports),
             (foreign_ports, runtimes, engine_version, kernel_version, problems),
+            storage,
         )| Inventory {
             total,
             foreign,
@@ -399,6 +505,7 @@ fn inventory() -> impl Strategy<Value = Inventory> {
             runtimes,
             engine_version,
             kernel_version,
+            storage,
             problems,
         },
     )

@@ -59,7 +59,7 @@ pub(super) async fn files(browser: &Browser, demo: &Demo) {
     let local = tempfile::tempdir().unwrap();
     sign_in(browser, demo, "alice").await;
     lend(browser, demo, &name).await;
-    browser.click(&format!(".page-head .acts a[href='/c/{name}/files']")).await;
+    browser.click(&format!(".tabs a[href='/c/{name}/files']")).await;
     browser.see_text("h1", language.pick("Files in", "のファイル")).await;
     browser.see_no("main .skeleton:not(dialog *)").await;
 
@@ -291,7 +291,7 @@ async fn many(browser: &Browser, demo: &Demo, name: &str, local: &Path) {
     browser.click("nav.bar a[href='/']").await;
     browser.see(&format!(".row a[href='/c/{name}']")).await;
     browser.click(&format!(".row a[href='/c/{name}']")).await;
-    browser.click(&format!(".page-head .acts a[href='/c/{name}/files']")).await;
+    browser.click(&format!(".tabs a[href='/c/{name}/files']")).await;
     browser.see_text(".transfers-head", all).await;
     browser.click(".transfers-head .acts button").await;
     browser.see_no(".transfers").await;

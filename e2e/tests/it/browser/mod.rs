@@ -4,7 +4,10 @@
 mod accessibility;
 mod driver;
 mod files;
+mod graphs;
+mod logs;
 mod parts;
+mod saying;
 mod terminal;
 mod walk;
 
@@ -96,4 +99,34 @@ async fn parts_in_japanese() {
     let demo = Demo::from_environment().unwrap();
     with_browser(Language::Japanese, async move |browser| parts::parts(&browser, &demo).await)
         .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn graphs_in_english() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::English, async move |browser| graphs::graphs(&browser, &demo).await)
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn graphs_in_japanese() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::Japanese, async move |browser| graphs::graphs(&browser, &demo).await)
+        .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn logs_in_english() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::English, async move |browser| logs::logs(&browser, &demo).await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn logs_in_japanese() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::Japanese, async move |browser| logs::logs(&browser, &demo).await).await;
 }

@@ -77,6 +77,53 @@ fn folders_there_and_back() {
     terminal.says(&["rm", "-y", name], b"");
 }
 
+/// The home: the same in every container, in one that is stopped, and without any.
+#[test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+fn a_home_that_outlives_containers() {
+    let demo = Demo::from_environment().unwrap();
+    let terminal = Terminal::new();
+    lent(&terminal, &demo, &demo.url);
+    let name = terminal.name.as_str();
+    let here = tempfile::tempdir().unwrap();
+    let file = at(here.path(), "thesis");
+    fs::write(&file, "in the home\n").unwrap();
+    // Others of this account have the same home: a folder of one's own.
+    let folder = format!("/home/alice/{name}");
+
+    let script = format!("id -un; echo $HOME; mkdir -m 700 {folder}; echo mine > {folder}/note");
+    let said = terminal.says(&["exec", name, "--", "sh", "-c", &script], b"");
+    assert_eq!(said, "alice\n/home/alice\n");
+    terminal.says(&["cp", &file, &format!("{name}:{folder}/running")], b"");
+    terminal.says(&["stop", name], b"");
+    terminal.says(&["cp", &file, &format!("{name}:{folder}/stopped")], b"");
+    let back = |from: String| {
+        let to = at(here.path(), "back");
+        terminal.says(&["cp", &from, &to], b"");
+        fs::read_to_string(to).unwrap()
+    };
+    assert_eq!(back(format!("{name}:{folder}/note")), "mine\n");
+    terminal.says(&["rm", "-y", name], b"");
+    terminal.says(&["cp", &file, &format!("~:/{name}/without")], b"");
+    assert_eq!(back(format!("~:/{name}/note")), "mine\n");
+    let outside = terminal.berth(&["cp", "~:/../bob/note", &file], b"");
+    assert!(text(&outside.stderr).contains("\"..\""), "{outside:?}");
+
+    // For an image that is root inside it is root's, and on disk it stays the account's.
+    terminal.says(&["run", &demo.starter_image, "--name", name, "--as-image"], b"");
+    let script = format!("id -u; cd {folder}; stat -c '%u %n' *; echo root > by-root");
+    let said = terminal.says(&["exec", name, "--", "sh", "-c", &script], b"");
+    assert_eq!(said, "0\n0 note\n0 running\n0 stopped\n0 without\n");
+    terminal.says(&["rm", "-y", name], b"");
+    terminal.says(&["run", &demo.starter_image, "--name", name], b"");
+    let script = format!("cd {folder}; stat -c '%U %n' *; cat by-root; rm -r {folder}");
+    let said = terminal.says(&["exec", name, "--", "sh", "-c", &script], b"");
+    let names = ["by-root", "note", "running", "stopped", "without"];
+    let owned = names.map(|name| format!("alice {name}\n")).concat();
+    assert_eq!(said, format!("{owned}root\n"));
+    terminal.says(&["rm", "-y", name], b"");
+}
+
 /// Two gigabytes, of which no two pieces are alike.
 fn write_large(path: &Path) {
     let mut random = File::open("/dev/urandom").unwrap();

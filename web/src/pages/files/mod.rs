@@ -22,7 +22,7 @@ use self::{
     transfers::Transfers,
 };
 use crate::{
-    components::{Failure, Glyph, Icon, title},
+    components::{Failure, Glyph, Icon, Tab, Tabs, title},
     files::{self, upload},
     routes, text,
 };
@@ -45,6 +45,7 @@ pub(crate) fn FilesPage() -> impl IntoView {
                 </ol>
             </nav>
             <h1 class="unseen">{move || text::files_of(name())}</h1>
+            <Tabs name=Signal::derive(name) owner=Signal::derive(move || place.whose.get().owner) here=Tab::Files />
             <Tools place />
             {move || place.error.get().map(|error| view! { <Failure error=Signal::stored(error) /> })}
             {move || place.unread.get().map(|names| view! {

@@ -7,6 +7,7 @@ use berth_core::{
     create::{CreateRequest, NewContainer},
     environment,
     resources::GIB,
+    storage::RunAs,
     violation::{Problem, Violation},
 };
 use berth_proto::v1::{Container, CreateContainerRequest, Runtime, Site};
@@ -134,20 +135,19 @@ impl Draft {
             name: self.name.get(),
             image: self.image.with(|image| image.trim().to_owned()),
             environment: variables,
-            environment_text: String::new(),
-            guest_ports: Vec::new(),
             guest_ports_text: self.ports.get(),
             gpus: self.gpus.get(),
             runtime: Some(RuntimeKind::Docker),
             cpu_millis,
             memory_bytes,
             lease_seconds: Some(self.lease.get()),
-            command: Vec::new(),
             command_text: self.command.get(),
             tty: self.tty.get(),
             stdin: self.stdin.get(),
             node_labels,
-            request_id: String::new(),
+            run_as: Some(RunAs::default()),
+            // What the form does not ask.
+            ..CreateRequest::default()
         };
         (request, bad)
     }
@@ -155,7 +155,8 @@ impl Draft {
 
 /// What is sent: the checked form, so that the controller sees what the person was shown.
 pub(super) fn wire(new: NewContainer) -> CreateContainerRequest {
-    let NewContainer { name, spec, lease, request_id: _ } = new;
+    // Volumes are not asked for here, and a request has its id when it is sent.
+    let NewContainer { name, spec, lease, request_id: _, volumes: _ } = new;
     CreateContainerRequest {
         name: name.to_string(),
         image: spec.image.to_string(),

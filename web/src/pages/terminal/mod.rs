@@ -19,7 +19,7 @@ use leptos_router::{
 use self::{closing::CloseTerminal, tabs::Tabs, tools::Tools, view::View};
 use crate::{
     api::{self, Error},
-    components::{Failure, title},
+    components::{Failure, Tab, Tabs as Pages, title},
     erased, routes,
     state::{feed::Feed, preferences},
     terminal::{ScreenReader, Settings},
@@ -96,6 +96,7 @@ pub(crate) fn TerminalPage() -> impl IntoView {
                     </ol>
                 </nav>
                 <h1 class="unseen">{move || text::terminal_of(name.get())}</h1>
+                <Pages name owner=place.owner here=Tab::Terminal />
                 <Tabs place />
                 <Tools place />
             </div>

@@ -4,6 +4,9 @@
 mod m20261122_000001_initial;
 mod m20261122_000002_epochs;
 mod m20261122_000003_figures;
+mod m20261123_000004_numbers;
+mod m20261123_000005_share_links;
+mod m20261123_000006_volumes;
 
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
@@ -22,6 +25,9 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000001_initial::Migration),
             Box::new(m20261122_000002_epochs::Migration),
             Box::new(m20261122_000003_figures::Migration),
+            Box::new(m20261123_000004_numbers::Migration),
+            Box::new(m20261123_000005_share_links::Migration),
+            Box::new(m20261123_000006_volumes::Migration),
         ]
     }
 }

@@ -3,7 +3,7 @@ use berth_core::account::{AccountName, LocalAccount};
 use sea_orm::entity::prelude::*;
 
 use crate::sql::{
-    column::{At, free_text, from_free_text, word},
+    column::{At, free_text, from_free_text, posix, word},
     row::Row,
 };
 
@@ -16,6 +16,8 @@ pub struct Model {
     pub role: String,
     pub password_hash: String,
     pub disabled: bool,
+    pub uid: Option<i64>,
+    pub gid: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -34,6 +36,8 @@ impl Row for Model {
             role: word(account.role),
             password_hash: free_text(&account.password_hash),
             disabled: account.disabled,
+            uid: account.posix.map(|posix| posix.uid.into()),
+            gid: account.posix.map(|posix| posix.gid.into()),
         }
     }
 
@@ -45,6 +49,7 @@ impl Row for Model {
             display_name: from_free_text(&self.display_name),
             role: at.word("role", self.role)?,
             password_hash: from_free_text(&self.password_hash),
+            posix: posix(at, self.uid, self.gid)?,
             disabled: self.disabled,
         })
     }

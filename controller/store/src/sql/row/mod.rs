@@ -15,7 +15,9 @@ pub(super) mod local_account;
 pub(super) mod meta;
 pub(super) mod node;
 pub(super) mod session;
+pub(super) mod share_link;
 pub(super) mod user;
+pub(super) mod volume;
 
 use berth_app::ports::StoreError;
 use sea_orm::{ActiveModelBehavior, EntityTrait, IntoActiveModel, ModelTrait};
@@ -54,7 +56,7 @@ macro_rules! id_key {
     )+};
 }
 
-id_key!(UserId, SessionId, NodeId, ContainerId);
+id_key!(UserId, SessionId, NodeId, ContainerId, ShareLinkId, VolumeId);
 
 impl Key for [u8; 32] {
     fn text(&self) -> String {

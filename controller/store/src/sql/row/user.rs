@@ -1,4 +1,4 @@
-use berth_app::ports::StoreError;
+use berth_app::{numbers::first_choice, ports::StoreError};
 use berth_core::{
     account::{AccountName, User},
     clock::Timestamp,
@@ -6,7 +6,7 @@ use berth_core::{
 use sea_orm::entity::prelude::*;
 
 use crate::sql::{
-    column::{At, free_text, from_free_text, word},
+    column::{At, free_text, from_free_text, posix, word},
     row::Row,
 };
 
@@ -20,6 +20,8 @@ pub struct Model {
     pub role: String,
     pub suspended: bool,
     pub created_at: i64,
+    pub uid: Option<i64>,
+    pub gid: Option<i64>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -39,15 +41,19 @@ impl Row for Model {
             role: word(user.role),
             suspended: user.suspended,
             created_at: user.created_at.0,
+            uid: Some(user.posix.uid.into()),
+            gid: Some(user.posix.gid.into()),
         }
     }
 
     fn read(self) -> Result<User, StoreError> {
         let at = At { table: Self::TABLE, id: &self.id };
+        let account = AccountName::parse(&self.account)
+            .ok_or_else(|| at.corrupt("account", "not an account name"))?;
         Ok(User {
             id: at.parse("id", &self.id)?,
-            account: AccountName::parse(&self.account)
-                .ok_or_else(|| at.corrupt("account", "not an account name"))?,
+            posix: posix(at, self.uid, self.gid)?.unwrap_or_else(|| first_choice(&account)),
+            account,
             display_name: from_free_text(&self.display_name),
             role: at.word("role", self.role)?,
             suspended: self.suspended,

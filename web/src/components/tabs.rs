@@ -1,0 +1,60 @@
+use leptos::prelude::*;
+
+use crate::{i18n::Words, routes, text};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tab {
+    Overview,
+    Terminal,
+    Logs,
+    Files,
+    Graphs,
+}
+
+impl Tab {
+    const ALL: [Tab; 5] = [Tab::Overview, Tab::Terminal, Tab::Logs, Tab::Files, Tab::Graphs];
+
+    fn words(self) -> Words {
+        match self {
+            Tab::Overview => text::overview,
+            Tab::Terminal => text::terminal,
+            Tab::Logs => text::logs,
+            Tab::Files => text::files,
+            Tab::Graphs => text::graphs,
+        }
+    }
+
+    fn route(self, name: &str, owner: &str) -> String {
+        match self {
+            Tab::Overview => routes::container(name, owner),
+            Tab::Terminal => routes::terminal(name, owner, None),
+            Tab::Logs => routes::logs(name, owner),
+            Tab::Files => routes::files(name, owner, None),
+            Tab::Graphs => routes::graphs(name, owner),
+        }
+    }
+}
+
+/// From one page of a container to its others.
+#[component]
+pub(crate) fn Tabs(
+    #[prop(into)] name: Signal<String>,
+    /// Empty for the caller's own.
+    #[prop(into)]
+    owner: Signal<String>,
+    here: Tab,
+) -> impl IntoView {
+    view! {
+        <nav class="tabs" aria-label=move || text::pages_of(name.get())>
+            {Tab::ALL
+                .into_iter()
+                .map(|tab| {
+                    let href = move || tab.route(&name.get(), &owner.get());
+                    view! {
+                        <a href=href aria-current=(tab == here).then_some("page")>{tab.words()}</a>
+                    }
+                })
+                .collect_view()}
+        </nav>
+    }
+}
