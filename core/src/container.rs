@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     clock::Timestamp,
-    environment::Environment,
+    environment::{Environment, debug_without_values},
     explanation::Explanation,
     fault::Fault,
     id::{ContainerId, NodeId, RequestId, UserId},
@@ -68,7 +68,7 @@ pub enum RuntimeKind {
 }
 
 /// What was asked for, checked. Does not say where.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContainerSpec {
     pub image: ImageRef,
     pub command: Vec<String>,
@@ -96,6 +96,12 @@ pub struct ContainerSpec {
     /// How long it was lent when that was said last. Of containers made before it was kept: not known.
     #[serde(default)]
     pub lease: Option<Duration>,
+}
+
+impl fmt::Debug for ContainerSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_without_values(self, f)
+    }
 }
 
 impl ContainerSpec {

@@ -1,6 +1,6 @@
 //! What a blade is to run: the complete set, its digest, and the rule by which an agent accepts it.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     clock::Timestamp,
     container::{DesiredPhase, PortBinding, RuntimeKind},
-    environment::Environment,
+    environment::{Environment, debug_without_values},
     id::{ContainerId, Epoch, UserId, VolumeId},
     image::ImageRef,
     resources::{GpuId, Resources},
@@ -29,7 +29,7 @@ pub struct DesiredContainer {
 }
 
 /// What the engine is asked for. Its digest is written on the engine's container.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EngineSpec {
     pub image: ImageRef,
     pub command: Vec<String>,
@@ -66,6 +66,12 @@ pub struct EngineVolume {
     pub scope: Scope,
     pub path: String,
     pub access: Access,
+}
+
+impl fmt::Debug for EngineSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        debug_without_values(self, f)
+    }
 }
 
 impl EngineSpec {
@@ -228,6 +234,15 @@ mod tests {
             removed: vec![],
             digest: set.digest(),
         }
+    }
+
+    /// Steps are logged with what they make.
+    #[test]
+    fn variables_values_are_not_for_logs() {
+        let mut shown = container(1, 1);
+        shown.spec.environment = [("TOKEN".to_owned(), "hunter2".to_owned())].into();
+        let shown = format!("{shown:?}");
+        assert!(shown.contains("TOKEN") && !shown.contains("hunter2"), "{shown}");
     }
 
     #[test]

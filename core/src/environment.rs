@@ -1,10 +1,24 @@
 //! Environment variables, as a map or as the paper's space-separated text.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::violation::{Problem, Violation};
 
 pub type Environment = BTreeMap<String, String>;
+
+/// For `Debug` of what has an `environment`: values are nobody's business who reads a log.
+pub(crate) fn debug_without_values(
+    what: &impl Serialize,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let mut shown = serde_json::to_value(what).map_err(|_| fmt::Error)?;
+    let variables = shown.get_mut("environment").and_then(Value::as_object_mut);
+    variables.into_iter().flat_map(|all| all.values_mut()).for_each(|value| *value = "..".into());
+    write!(f, "{shown}")
+}
 
 /// The agent's ledger and the engine's request carry all of it; 32 KiB is the bound of a whole spec.
 pub const TOTAL_MAXIMUM: usize = 16 * 1024;

@@ -6,11 +6,15 @@ use berth_app::{
     authz::Actor,
     containers::{self, Selector},
     error::Error,
+    transaction::Transaction,
+    update::{self, Asked, Consent},
     writer::Handle,
 };
 use berth_core::{
     container::{ContainerName, ContainerSpec, RuntimeKind},
-    create::NewContainer,
+    create::{CreateRequest, Limits, NewContainer},
+    definition::change::{Change, Field},
+    guest_port::RawPorts,
     id::{ContainerId, RequestId, SessionId},
     image::ImageRef,
     resources::{MIB, Resources},
@@ -124,6 +128,13 @@ impl People {
                 self.exit(id);
                 return;
             }
+            84..89 => {
+                let asked = self.another_size();
+                let change = move |transaction: &mut Transaction| {
+                    update::update(transaction, &actor, &which, &asked, &limits()).map(drop)
+                };
+                ("change", answer(&handle, change).await)
+            }
             _ => {
                 self.world.journal.deleting(id);
                 ("delete", answer(&handle, move |t| containers::delete(t, &actor, &which)).await)
@@ -133,6 +144,19 @@ impl People {
         if matches!(done, Err(Error::NotFound { .. })) {
             self.mine.retain(|(_, other)| *other != id);
         }
+    }
+
+    /// One that runs is made anew for it.
+    fn another_size(&self) -> Asked {
+        let chance = &self.chance;
+        let wanted = CreateRequest {
+            cpu_millis: u32::try_from(chance.between(200, 1500)).unwrap_or(200),
+            gpus: u32::from(chance.one_in(3)),
+            guest_ports: [8000, 8001, 8002].into_iter().filter(|_| chance.one_in(2)).collect(),
+            ..CreateRequest::default()
+        };
+        let fields = [Field::Cpu, Field::Gpus, Field::GuestPorts].into();
+        Asked { change: Change { fields, wanted }, consent: Consent::Recreation }
     }
 
     /// Somebody whom the database does not know cannot sign in.
@@ -218,6 +242,18 @@ impl People {
         }
         // No answer: any of them may be there.
         self.mine.extend(ids.into_iter().map(|id| (owner, id)));
+    }
+}
+
+/// Nobody here asks for what a site would not allow.
+fn limits() -> Limits {
+    Limits {
+        default_resources: Resources::new(1000, 64 * MIB),
+        maximum_resources: Resources::new(64_000, 64 * MIB),
+        maximum_gpus: 8,
+        default_lease: Duration::from_secs(3600),
+        maximum_lease: Duration::from_secs(24 * 3600),
+        raw_ports: RawPorts::Default,
     }
 }
 

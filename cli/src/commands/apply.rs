@@ -15,7 +15,7 @@ use crate::{
     client::Client,
     definition,
     output::{ask, is_yes, note, say},
-    text::{self, definition as words},
+    text::definition as words,
 };
 
 /// A change was not made, because it needs a re-creation that nobody allowed; the table in the help.

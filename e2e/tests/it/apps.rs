@@ -45,7 +45,7 @@ fn request(house: &House) -> v1::CreateContainerRequest {
         command: [
             "sh",
             "-c",
-            "httpd -p 8080 -h /srv/www; exec nc -lk -p 9000 -e /bin/sh -c \"$SCRIPT\"",
+            "httpd -p 8080 -h /srv/www; exec nc -ll -p 9000 -e /bin/sh -c \"$SCRIPT\"",
         ]
         .map(str::to_owned)
         .to_vec(),
@@ -114,7 +114,8 @@ async fn a_web_server_under_its_own_name() {
 
     let stop = v1::StopContainerRequest { name: "web".into(), owner: String::new() };
     session.containers.stop_container(stop).await.unwrap();
-    let stopped = client.until(&jar, &page, StatusCode::SERVICE_UNAVAILABLE, PATIENCE).await;
+    let stopped = client.until(&jar, &page, "The container is not running", PATIENCE).await;
+    assert_eq!(stopped.status, StatusCode::SERVICE_UNAVAILABLE);
     assert!(stopped.body.contains(&format!("href=\"{console}/c/web\"")), "{}", stopped.body);
 
     // It ends with the session.

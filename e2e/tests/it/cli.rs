@@ -1,5 +1,6 @@
 //! A student's day in a terminal: the CLI, and Debian's ssh through it.
 
+mod definition;
 mod files;
 
 use std::{

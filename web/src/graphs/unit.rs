@@ -56,7 +56,7 @@ fn number(value: f64) -> String {
     };
     let scaled = whole(value * f64::from(scale));
     let scale = u64::from(scale);
-    if scaled % scale == 0 {
+    if scaled.is_multiple_of(scale) {
         return (scaled / scale).to_string();
     }
     let text = format!("{}.{:0digits$}", scaled / scale, scaled % scale);

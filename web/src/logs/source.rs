@@ -62,16 +62,9 @@ impl Source {
     }
 
     async fn attempt(&mut self) -> Result<Event, Error> {
-        let stream = match &mut self.stream {
-            Some(stream) => stream,
-            None => {
-                let stream = api::stream_logs(&self.request).await?;
-                self.stream = Some(stream);
-                return Ok(self
-                    .lost_at
-                    .take()
-                    .map_or(Event::Open, |lost| Event::Back(since(lost))));
-            }
+        let Some(stream) = &mut self.stream else {
+            self.stream = Some(api::stream_logs(&self.request).await?);
+            return Ok(self.lost_at.take().map_or(Event::Open, |lost| Event::Back(since(lost))));
         };
         // An end without a word on it is a controller that goes.
         let answer: StreamLogsResponse = stream.next().await?.ok_or(Error::Network)?;

@@ -25,11 +25,8 @@ async fn with_box() -> (World, v1::Container) {
 
 async fn listed(world: &World, who: Who) -> Result<Vec<v1::ShareLink>, Status> {
     let owner = if who == Who::Ann { "" } else { "ann" };
-    let list = v1::ListShareLinksRequest {
-        name: "box".into(),
-        owner: owner.into(),
-        ..Default::default()
-    };
+    let list =
+        v1::ListShareLinksRequest { name: "box".into(), owner: owner.into(), ..Default::default() };
     let answer = world.apps(who).await.list_share_links(list).await?;
     Ok(answer.into_inner().share_links)
 }
@@ -104,7 +101,10 @@ async fn a_link_is_made_listed_and_taken_back() {
     let token = made.url.strip_prefix(&format!("{host}link/")).expect("at the port's own host");
     assert!(token.starts_with("berth_l_") && token.len() > 40, "{token}");
     let shown = made.share_link.unwrap();
-    assert_eq!((shown.container.as_str(), shown.port, shown.creator.as_str()), ("box", 8888, "ann"));
+    assert_eq!(
+        (shown.container.as_str(), shown.port, shown.creator.as_str()),
+        ("box", 8888, "ann")
+    );
     let seconds = NOW.0 / 1000;
     assert_eq!(shown.create_time.unwrap().seconds, seconds);
     assert_eq!(shown.expire_time.unwrap().seconds, seconds + 3600);

@@ -169,6 +169,15 @@ fn message(method: &str, who: Who) -> Vec<u8> {
             v1::WatchFiguresRequest { name, owner, node: String::new() }.encode_to_vec()
         }
         "Stream" => v1::StreamLogsRequest { name, owner, ..Default::default() }.encode_to_vec(),
+        "CreateVolume" => {
+            v1::CreateVolumeRequest { name: "more".to_owned(), scope: 0 }.encode_to_vec()
+        }
+        "GetVolume" => v1::GetVolumeRequest { name: "data".to_owned(), owner }.encode_to_vec(),
+        "ListVolumes" => v1::ListVolumesRequest { owner }.encode_to_vec(),
+        "DeleteVolume" => {
+            v1::DeleteVolumeRequest { name: "data".to_owned(), owner }.encode_to_vec()
+        }
+        "GetHome" => v1::GetHomeRequest { owner }.encode_to_vec(),
         other => panic!("{other} is new: say here what is asked"),
     }
 }
@@ -202,10 +211,17 @@ async fn everybody_calls_everything() {
             if let Some(token) = world.token(who).await {
                 metadata.insert("authorization", format!("Bearer {token}").parse().unwrap());
             }
+            if path.starts_with("/berth.v1.VolumeService/") {
+                let create = v1::CreateVolumeRequest { name: "data".to_owned(), scope: 0 };
+                world.volumes(Who::Ann).await.create_volume(create).await.unwrap();
+            }
             let mut message = message(&path, who);
             if path.ends_with("/DeleteShareLink") {
-                let create =
-                    v1::CreateShareLinkRequest { name: "box".into(), port: 80, ..Default::default() };
+                let create = v1::CreateShareLinkRequest {
+                    name: "box".into(),
+                    port: 80,
+                    ..Default::default()
+                };
                 let made = world.apps(Who::Ann).await.create_share_link(create).await.unwrap();
                 let id = made.into_inner().share_link.unwrap().id;
                 // Of two values of a field the last one counts.

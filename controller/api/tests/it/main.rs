@@ -18,6 +18,7 @@ mod raw;
 mod sign_in;
 mod socket;
 mod usage;
+mod volumes;
 mod watch;
 mod web;
 mod world;

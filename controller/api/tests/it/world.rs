@@ -30,15 +30,17 @@ use berth_core::{
     container::RuntimeKind,
     create::Limits,
     guest_port::RawPorts,
-    id::{ClusterId, ContainerId, Epoch, IdSource, NodeId},
+    id::{ClusterId, ContainerId, Epoch, IdSource, NodeId, StoreId},
     node::{Gpu, Inventory},
     observed::{Observed, ObservedPhase},
     resources::{GIB, GpuId, Resources},
     share::Lifetimes,
+    storage::{Enforcement, Mapping, Scope, Storage, Store},
 };
 use berth_proto::v1::{
     self, app_service_client::AppServiceClient, auth_service_client::AuthServiceClient,
     container_service_client::ContainerServiceClient, node_service_client::NodeServiceClient,
+    volume_service_client::VolumeServiceClient,
 };
 use berth_store::MemoryStore;
 use tokio::sync::watch;
@@ -227,6 +229,11 @@ impl World {
         AppServiceClient::with_interceptor(self.channel(), Bearer(token))
     }
 
+    pub(crate) async fn volumes(&self, who: Who) -> VolumeServiceClient<Client> {
+        let token = self.token(who).await;
+        VolumeServiceClient::with_interceptor(self.channel(), Bearer(token))
+    }
+
     pub(crate) async fn nodes(&self, who: Who) -> NodeServiceClient<Client> {
         let token = self.token(who).await;
         NodeServiceClient::with_interceptor(self.channel(), Bearer(token))
@@ -294,6 +301,10 @@ pub(crate) fn request(name: &str) -> v1::CreateContainerRequest {
     }
 }
 
+fn store(ids: &dyn IdSource, scope: Scope) -> Store {
+    Store { id: StoreId::new(ids.next()), scope, enforcement: Enforcement::Metered }
+}
+
 async fn add_blade(handle: &Handle, ids: &dyn IdSource) -> NodeId {
     let id = NodeId::new(ids.next());
     let gpu =
@@ -303,6 +314,11 @@ async fn add_blade(handle: &Handle, ids: &dyn IdSource) -> NodeId {
         address: "192.0.2.1".into(),
         gpus: vec![gpu],
         runtimes: vec![RuntimeKind::Docker],
+        storage: Storage {
+            homes: Some(store(ids, Scope::Shared)),
+            volumes: Some(store(ids, Scope::Local)),
+            mapping: Mapping::Unsupported,
+        },
         ..Inventory::default()
     };
     handle

@@ -155,17 +155,18 @@ impl Client {
         panic!("round and round: {url}");
     }
 
+    /// Until the page says so.
     pub(super) async fn until(
         &self,
         jar: &Jar,
         url: &str,
-        status: StatusCode,
+        words: &str,
         patience: Duration,
     ) -> Answer {
         let deadline = Instant::now() + patience;
         loop {
             let answer = self.get(jar, url, &[]).await;
-            if answer.status == status {
+            if answer.body.contains(words) {
                 return answer;
             }
             assert!(Instant::now() < deadline, "{answer:?}");

@@ -53,7 +53,7 @@ impl House {
             "berth-agent.toml",
             &format!(
                 "[data]\ndir = '{}'\n[node]\nname = 'apps'\n[offer]\naddress = '127.0.0.1'\n\
-                 ports = {{ start = 25000, end = 25099 }}\n[storage]\nhomes = '{}'\n\
+                 ports = {{ start = 25000, end = 25099 }}\n[storage]\nhomes = '{}'\nvolumes = ''\n\
                  [docker]\nsubnets = '10.232.0.0/20'\npublish_address = '127.0.0.1'\n",
                 at("agent"),
                 at("homes")

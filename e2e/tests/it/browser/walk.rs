@@ -162,6 +162,7 @@ pub(super) async fn small_and_dark(browser: &Browser, demo: &Demo, pages: &[(&st
             // A dialog that is not open may be waiting for its moment.
             browser.see_no("main .skeleton:not(dialog *)").await;
             browser.see_no("main:has(.terminal-page):not(:has(.terminal-state:empty))").await;
+            browser.see_no("main .log-box:empty").await;
             look(browser, &format!("{number}-{theme}-{}-{name}", size.0)).await;
             no_sideways(browser, name).await;
         }

@@ -70,8 +70,14 @@ fn Box(place: Place) -> impl IntoView {
     };
     let class = move || if place.wrap.get() { "log-box wrap" } else { "log-box" };
     let is_empty = move || place.held.get() == 0 && place.waiting.get() == 0;
-    let nothing =
-        Memo::new(move |_| is_empty() && matches!(place.state.get(), State::Live | State::Ended));
+    let nothing = Memo::new(move |_| {
+        is_empty()
+            && match place.state.get() {
+                State::Live => place.is_quiet.get(),
+                State::Ended => true,
+                State::Opening | State::Lost | State::Failed(_) => false,
+            }
+    });
     view! {
         <div class="log-frame">
             {move || (place.gone.get() > 0).then(|| view! {

@@ -27,6 +27,8 @@ use crate::{
 
 /// So many lines are kept: asking for more would be for nothing.
 const MOST: u32 = 5_000;
+/// A blade finds the place in a large log within this; before it nobody knows that there is nothing.
+const QUIET_MS: u32 = 4_000;
 /// Typing goes on while the lines are searched.
 const SETTLE_MS: u32 = 150;
 /// Of the time that drawing takes, so many times is left to everything else.
@@ -85,6 +87,8 @@ pub(super) struct Place {
     /// and no more are taken.
     pub(super) is_full: RwSignal<bool>,
     pub(super) gone: RwSignal<u64>,
+    /// It has listened for a while, and nothing has come.
+    pub(super) is_quiet: RwSignal<bool>,
     /// Which match is looked at, and how many there are; from 1.
     pub(super) found: RwSignal<(usize, usize)>,
     /// The download could not be made.
@@ -127,6 +131,7 @@ impl Place {
             waiting: RwSignal::new(0),
             is_full: RwSignal::new(false),
             gone: RwSignal::new(0),
+            is_quiet: RwSignal::new(false),
             found: RwSignal::new((0, 0)),
             refused: RwSignal::new(None),
             sheet: StoredValue::new_local(Rc::default()),
@@ -169,7 +174,12 @@ impl Place {
                 self.clear();
             }
             self.state.set(State::Opening);
+            self.is_quiet.set(false);
             erased::spawn_while_shown(reading::read(self));
+            erased::spawn_while_shown(async move {
+                time::sleep(QUIET_MS).await;
+                self.is_quiet.set(true);
+            });
         });
         // It has been started again: what it prints now comes behind what it printed then.
         erased::effect(move || {
@@ -223,7 +233,7 @@ impl Place {
             let mut sheet = sheet.borrow_mut();
             sheet.look_like(look);
             if follows {
-                sheet.to_end();
+                sheet.go_to_end();
             }
             sheet.first_match()
         });
@@ -275,14 +285,14 @@ impl Place {
             self.sheet.with_value(|sheet| {
                 let mut sheet = sheet.borrow_mut();
                 sheet.draw();
-                sheet.to_end();
+                sheet.go_to_end();
             });
         }
         self.tell();
         // What is told may have made the lines' box smaller.
         request_animation_frame(move || {
             if self.follows.try_get_untracked() == Some(true) {
-                self.sheet.with_value(|sheet| sheet.borrow_mut().to_end());
+                self.sheet.with_value(|sheet| sheet.borrow_mut().go_to_end());
             }
         });
     }

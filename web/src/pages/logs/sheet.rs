@@ -96,7 +96,7 @@ impl Sheet {
         }
     }
 
-    pub(super) fn to_end(&mut self) {
+    pub(super) fn go_to_end(&mut self) {
         if let Some(element) = &self.element {
             element.set_scroll_top(element.scroll_height());
             self.top = element.scroll_top();
