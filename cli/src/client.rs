@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use berth_proto::v1::{
-    app_service_client::AppServiceClient, auth_service_client::AuthServiceClient, container_service_client::ContainerServiceClient,
-    exec_service_client::ExecServiceClient, file_service_client::FileServiceClient,
-    forward_service_client::ForwardServiceClient, log_service_client::LogServiceClient,
-    node_service_client::NodeServiceClient,
-    volume_service_client::VolumeServiceClient, usage_service_client::UsageServiceClient,
+    app_service_client::AppServiceClient, auth_service_client::AuthServiceClient,
+    container_service_client::ContainerServiceClient, exec_service_client::ExecServiceClient,
+    file_service_client::FileServiceClient, forward_service_client::ForwardServiceClient,
+    log_service_client::LogServiceClient, node_service_client::NodeServiceClient,
+    usage_service_client::UsageServiceClient, volume_service_client::VolumeServiceClient,
 };
 use tonic::{
     Request, Status,

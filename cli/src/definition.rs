@@ -65,8 +65,7 @@ fn one(file: &str, document: &str) -> Result<Definition, Mistake> {
 /// three dashes begins a document, whatever it stands in: so says YAML.
 fn documents(text: &str) -> Vec<String> {
     let mut documents = vec![String::new()];
-    let mut lines = 0;
-    for line in text.lines() {
+    for (lines, line) in text.lines().enumerate() {
         let marks = line
             .strip_prefix("---")
             .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t']));
@@ -78,7 +77,6 @@ fn documents(text: &str) -> Vec<String> {
         } else {
             documents.push(format!("{}{line}\n", "\n".repeat(lines)));
         }
-        lines += 1;
     }
     documents.retain(|document| has_content(document));
     documents
@@ -98,7 +96,13 @@ pub(crate) fn write(definitions: &[Definition]) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use berth_core::definition::{Cpu, MASK, Memory, Variable};
+    use std::{collections::BTreeMap, time::Duration};
+
+    use berth_core::{
+        definition::{ApiVersion, Cpu, Kind, Lease, MASK, Memory, Metadata, Mount, Spec, Variable},
+        storage::RunAs,
+    };
+    use proptest::{option, prelude::*};
 
     use super::*;
 
@@ -194,5 +198,58 @@ spec:
         }
         let text = write(&definitions).unwrap();
         assert_eq!(read("f", &text).unwrap(), definitions, "{text}");
+    }
+
+    fn texts() -> impl Strategy<Value = BTreeMap<String, String>> {
+        proptest::collection::btree_map("[A-Z]{1,3}|\\PC{1,3}", ".{0,6}|\\PC*|[ \\n:#-]{1,4}", 0..4)
+    }
+
+    prop_compose! {
+        fn spec()(
+            words in (".{1,8}", proptest::collection::vec("\\PC{0,5}|[\\n\\t -]{0,3}", 0..3)),
+            plain in texts(),
+            secret in texts(),
+            ports in proptest::collection::vec(any::<u32>(), 0..3),
+            amounts in (any::<u32>(), option::of(any::<u32>()), option::of(any::<u64>()), option::of(0..1_u64 << 40)),
+            flags in (any::<bool>(), any::<bool>(), any::<bool>()),
+            node_labels in texts(),
+        ) -> Spec {
+            let (image, command) = words;
+            let (gpus, cpu, memory, lease) = amounts;
+            let (tty, stdin, as_image) = flags;
+            let plain = plain.into_iter().map(|(key, value)| (key, Variable::Plain(value)));
+            let secret = secret.into_iter().map(|(key, value)| (key, Variable::Secret(value)));
+            Spec {
+                image,
+                command,
+                environment: plain.chain(secret).collect(),
+                published_ports: ports.iter().copied().take(1).collect(),
+                ports,
+                gpus,
+                cpu: cpu.map(Cpu),
+                memory: memory.map(Memory),
+                lease: lease.map(|seconds| Lease(Duration::from_secs(seconds))),
+                tty,
+                stdin,
+                run_as: if as_image { RunAs::Image } else { RunAs::Account },
+                volumes: vec![Mount { name: "data".into(), path: "/data".into(), read_only: tty }],
+                node_labels,
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_definition_there_and_back(specs in proptest::collection::vec(spec(), 1..3)) {
+            let define = |spec| Definition {
+                api_version: ApiVersion::V1,
+                kind: Kind::Container,
+                metadata: Metadata { name: "box".into() },
+                spec,
+            };
+            let definitions: Vec<Definition> = specs.into_iter().map(define).collect();
+            let text = write(&definitions).unwrap();
+            prop_assert_eq!(read("f", &text).map_err(|error| error.to_string()), Ok(definitions), "{}", text);
+        }
     }
 }

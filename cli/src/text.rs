@@ -202,14 +202,18 @@ pub(crate) fn nobody_to_ask(option: &str) -> String {
 pub(crate) fn no_address(port: u16) -> String {
     pick(
         format!("a browser cannot reach port {port}; try `berth port-forward NAME {port}`"),
-        format!("ポート{port}はブラウザーから開けません。berth port-forward NAME {port} を試してください"),
+        format!(
+            "ポート{port}はブラウザーから開けません。berth port-forward NAME {port} を試してください"
+        ),
     )
 }
 
 pub(crate) fn link_made(ends: &str) -> String {
     pick(
         format!("Whoever has this link reaches the port until {ends}. It is shown this one time."),
-        format!("このリンクを知っている人は{ends}までアクセスできます。リンクが表示されるのは今回だけです。"),
+        format!(
+            "このリンクを知っている人は{ends}までアクセスできます。リンクが表示されるのは今回だけです。"
+        ),
     )
 }
 

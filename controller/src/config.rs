@@ -148,9 +148,9 @@ pub struct Limits {
     pub volumes_per_person: usize,
     /// How much may be stored in a home, a volume, and in a container beside them; 0 is without end. Looked at from time
     /// to time: one who is over starts nothing, and what is a tenth over is stopped.
-    pub home_gib: u64,
-    pub volume_gib: u64,
-    pub layer_gib: u64,
+    pub home_mib: u64,
+    pub volume_mib: u64,
+    pub layer_mib: u64,
     pub default_cpu_millis: u32,
     pub default_memory_mib: u64,
     pub maximum_cpu_millis: u32,
@@ -211,9 +211,9 @@ impl Default for Limits {
         Self {
             containers_per_person: 5,
             volumes_per_person: 20,
-            home_gib: 0,
-            volume_gib: 0,
-            layer_gib: 0,
+            home_mib: 0,
+            volume_mib: 0,
+            layer_mib: 0,
             default_cpu_millis: 1000,
             default_memory_mib: 2048,
             maximum_cpu_millis: 16_000,
@@ -225,11 +225,11 @@ impl Default for Limits {
 
 impl Limits {
     fn space(&self) -> SpaceLimits {
-        let bytes = |gib: u64| (gib > 0).then(|| gib.saturating_mul(1024 * MIB));
+        let bytes = |mib: u64| (mib > 0).then(|| mib.saturating_mul(MIB));
         SpaceLimits {
-            home: bytes(self.home_gib),
-            volume: bytes(self.volume_gib),
-            layer: bytes(self.layer_gib),
+            home: bytes(self.home_mib),
+            volume: bytes(self.volume_mib),
+            layer: bytes(self.layer_mib),
         }
     }
 }
@@ -627,7 +627,7 @@ mod tests {
             "a_b.example.ac.jp",
             &format!("{}.example.ac.jp", "a.".repeat(100)),
         ] {
-            let error = format!("{:#}", with(bad, "").err().expect(bad));
+            let error = format!("{:#}", with(bad, "").map(drop).expect_err(bad));
             assert!(error.contains("apps.domain"), "{bad}: {error}");
         }
         // Under whatever name browsers are led to the console.

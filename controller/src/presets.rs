@@ -75,7 +75,8 @@ mod tests {
             (format!("{SMALL}{SMALL}"), "two of the name"),
         ] {
             let (_folder, file) = written(&text);
-            let error = format!("{:#}", load(Some(&file)).err().expect(&text));
+            let Err(error) = load(Some(&file)) else { panic!("{text}") };
+            let error = format!("{error:#}");
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     environment::{Environment, debug_without_values},
     explanation::Explanation,
     fault::Fault,
-    id::{ContainerId, NodeId, RequestId, UserId},
+    id::{ContainerId, NodeId, RequestId, UserId, VolumeId},
     image::ImageRef,
     observed::Observed,
     resources::{GpuId, Resources},
@@ -168,6 +168,8 @@ pub struct Placement {
 pub struct Leaving {
     pub resources: Resources,
     pub gpus: Vec<GpuId>,
+    #[serde(default)]
+    pub volumes: Vec<VolumeId>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -235,6 +237,13 @@ impl Container {
             }
         }
         (resources, gpus)
+    }
+
+    /// The volumes that it has, and those that the one before it may still have open.
+    pub fn open_volumes(&self) -> Vec<VolumeId> {
+        let leaving = self.placement.as_ref().and_then(|placement| placement.leaving.as_ref());
+        let before = leaving.into_iter().flat_map(|leaving| leaving.volumes.iter().copied());
+        self.spec.volumes.iter().map(|mount| mount.volume).chain(before).collect()
     }
 
     /// The last report, if it speaks of the incarnation that is wanted now.

@@ -24,9 +24,9 @@ pub struct Operation {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Target {
     Container(ContainerId),
-    /// An account's home, without any container. Only files; their paths begin at the home.
+    /// An account's home, without any container: files, whose paths begin at the home, and how much room they take.
     Home(Holder),
-    /// Only to be taken away.
+    /// Only to be measured, or taken away.
     Volume {
         id: VolumeId,
         scope: Scope,
@@ -72,6 +72,8 @@ pub enum OperationKind {
         port: u16,
     },
     Files(FilesOperation),
+    /// How much room it takes: a home, a volume, or what a container wrote beside them. Answered with a position, in bytes.
+    Measure,
     /// A volume with everything in it. Answered with an end; gone already is fine.
     RemoveVolume,
 }

@@ -151,7 +151,7 @@ fn check_path(text: &str) -> Result<String, Problem> {
     if path.is_root() || path.as_str() == "/home" || path.as_str() == "/etc" {
         return Err(Problem::PathTaken);
     }
-    match TAKEN.iter().any(|taken| within(&taken)) {
+    match TAKEN.iter().any(within) {
         true => Err(Problem::PathTaken),
         false => Ok(path.as_str().to_owned()),
     }

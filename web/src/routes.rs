@@ -5,6 +5,7 @@ pub(crate) const SIGN_IN: &str = "/sign-in";
 pub(crate) const ENTER_APP: &str = "/apps/enter?";
 pub(crate) const CONTAINERS: &str = "/";
 pub(crate) const NEW: &str = "/new";
+pub(crate) const HOME: &str = "/home";
 pub(crate) const NODES: &str = "/admin/nodes";
 pub(crate) const ACCOUNT: &str = "/account";
 

@@ -239,6 +239,35 @@ texts! {
     stdin: "Keep standard input open", "標準入力を開いておく";
     stdin_hint: "For programs that read what is typed.", "入力を待つプログラムに必要です。";
     node_labels_hint: "Only blades with all of these, such as rack=a1", "すべて満たすブレードに限ります(例: rack=a1)";
+    home_and_volumes: "Home and volumes", "ホームとボリューム";
+    run_as: "Run as", "実行ユーザー";
+    run_as_you: "You.", "自分";
+    run_as_you_hint: "The program runs as your account, and what it writes in your home is yours.",
+        "プログラムは自分のアカウントで動き、ホームに書いたファイルは自分のものになります。";
+    run_as_image: "As the image says.", "イメージの指定どおり";
+    run_as_image_hint: "Often root. It has your home only on blades that can show your files as the image's user's; elsewhere it has none.",
+        "多くはrootです。ホームは、ファイルの所有者を読み替えられるブレードでだけ使えます。それ以外のブレードではホームなしで動きます。";
+    volumes: "Volumes", "ボリューム";
+    volume: "Volume", "ボリューム";
+    volume_number(number): "Volume {number}", "ボリューム{number}";
+    volumes_hint: "Folders of yours that outlive containers. What is written elsewhere goes with the container.",
+        "コンテナを削除しても残る自分用のフォルダーです。それ以外の場所に書いた内容は、コンテナと一緒に消えます。";
+    volumes_none_hint: "You have no volumes yet: folders that outlive containers.",
+        "ボリューム(コンテナを削除しても残るフォルダー)はまだありません。";
+    to_volumes: "Home and volumes", "ホームとボリューム";
+    add_volume: "Add a volume", "ボリュームを追加";
+    remove_volume: "Remove the volume", "ボリュームを取り消す";
+    volume_path: "Path inside", "コンテナ内のパス";
+    read_only: "Read only", "読み取り専用";
+    secret: "Secret", "秘密";
+    secret_kept: "stays as it is", "変更なし";
+    published_ports: "At the blade's address too", "ブレードのアドレスでも公開";
+    published_ports_hint: "For programs that do not speak HTTP. Anyone in the network may reach these.",
+        "HTTP以外で通信するプログラム向けです。ネットワーク内の誰でも接続できます。";
+    define_only: "Define it without starting", "起動せずに定義だけする";
+    define_only_hint: "It starts when you start it; the lease begins now.",
+        "起動は後から自分で行います。貸出期間は今から始まります。";
+    define: "Define", "定義";
     summary: "Summary", "まとめ";
     verdict_later: "Choose an image to see when it would start.", "イメージを選ぶと、いつ使えるか表示します。";
     starts_now_on(node): "Starts now on {node}", "すぐに使えます({node})";

@@ -6,7 +6,7 @@ mod kept;
 mod streams;
 mod turns;
 
-use std::{io, os::fd::OwnedFd};
+use std::{io, os::fd::OwnedFd, path::PathBuf};
 
 use berth_core::{
     desired::Belongings,
@@ -21,7 +21,7 @@ use berth_docker::{
 };
 use berth_files::{Error, Owner, Tree};
 use berth_reconcile::runtime::EngineId;
-use berth_storage::Storage;
+use berth_storage::{Home, Storage, used_bytes};
 use rustix::thread::{Gid, Uid, set_thread_gid, set_thread_groups, set_thread_uid};
 use tokio::{
     sync::{mpsc, oneshot},
@@ -114,6 +114,29 @@ impl Files {
         ended.map_err(|error| End::new(EndReason::Failed, error.to_string()))?.map_err(failed)
     }
 
+    pub(super) async fn measure_directory(
+        &self,
+        target: Target,
+        to: &mpsc::Sender<Frame>,
+    ) -> Result<End, End> {
+        let storage = self.docker.storage().clone();
+        let found = spawn_blocking(move || directory_of(&storage, &target)).await;
+        let found = found.map_err(|error| End::new(EndReason::Failed, error.to_string()))??;
+        measure(found.path, to).await
+    }
+
+    pub(super) async fn measure_layer(
+        &self,
+        engine: &EngineId,
+        to: &mpsc::Sender<Frame>,
+    ) -> Result<End, End> {
+        let failed = |detail: String| End::new(EndReason::Failed, detail);
+        let layer = self.docker.layer(engine).await.map_err(|error| failed(error.to_string()))?;
+        let layer =
+            layer.ok_or_else(|| failed("the engine does not say where it is".to_owned()))?;
+        measure(layer, to).await
+    }
+
     pub(super) async fn remove_volume(&self, id: VolumeId, scope: Scope) -> Result<End, End> {
         let storage = self.docker.storage().clone();
         let removed = spawn_blocking(move || storage.remove_volume(id, scope)).await;
@@ -170,18 +193,36 @@ impl Files {
 }
 
 fn open(storage: &Storage, target: &Target) -> Result<(OwnedFd, Posix), End> {
-    let opened = match target {
-        Target::Home(holder) => storage.home(holder).map(|home| (home, holder)),
-        Target::Volume { id, scope, holder } => {
-            storage.volume(*id, *scope, holder).map(|volume| (volume, holder))
-        }
+    let posix = match target {
+        Target::Home(holder) | Target::Volume { holder, .. } => holder.posix,
         Target::Container(_) => {
             return Err(End::new(EndReason::Unsupported, "a container is no directory"));
         }
     };
-    opened
-        .map(|(directory, holder)| (directory.directory, holder.posix))
-        .map_err(|error| End::new(EndReason::Failed, chain(&error)))
+    directory_of(storage, target).map(|found| (found.directory, posix))
+}
+
+fn directory_of(storage: &Storage, target: &Target) -> Result<Home, End> {
+    let found = match target {
+        Target::Home(holder) => storage.home(holder),
+        Target::Volume { id, scope, holder } => storage.volume(*id, *scope, holder),
+        Target::Container(_) => {
+            return Err(End::new(EndReason::Unsupported, "a container is no directory"));
+        }
+    };
+    found.map_err(|error| End::new(EndReason::Failed, chain(&error)))
+}
+
+/// Somebody waits for it: not at the lowest priority.
+async fn measure(path: PathBuf, to: &mpsc::Sender<Frame>) -> Result<End, End> {
+    let failed = |detail: String| End::new(EndReason::Failed, detail);
+    let counted = spawn_blocking(move || used_bytes(&path)).await;
+    let bytes = counted
+        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(error.to_string()))?;
+    // A caller who has gone does not miss it.
+    drop(to.send(Frame::Position(bytes)).await);
+    Ok(End::new(EndReason::Exited, ""))
 }
 
 /// Where it has directories of its owner's, the deepest first: one may be mounted in another.

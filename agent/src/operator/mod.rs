@@ -78,16 +78,23 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
         let container = match operation.target {
             Target::Container(container) => container,
             Target::Home(holder) => {
-                let OperationKind::Files(operation) = operation.kind else {
-                    return Err(End::new(EndReason::Unsupported, "a home has only files"));
-                };
-                return self.files.in_home(&holder, operation, from, to).await;
-            }
-            Target::Volume { id, scope, .. } => {
-                if operation.kind != OperationKind::RemoveVolume {
-                    return Err(End::new(EndReason::Unsupported, "a volume is only taken away"));
+                if let OperationKind::Files(operation) = operation.kind {
+                    return self.files.in_home(&holder, operation, from, to).await;
                 }
-                return self.files.remove_volume(id, scope).await;
+                if operation.kind == OperationKind::Measure {
+                    return self.files.measure_directory(Target::Home(holder), to).await;
+                }
+                return Err(End::new(EndReason::Unsupported, "a home has only files"));
+            }
+            Target::Volume { id, scope, holder } => {
+                if operation.kind == OperationKind::RemoveVolume {
+                    return self.files.remove_volume(id, scope).await;
+                }
+                if operation.kind == OperationKind::Measure {
+                    let target = Target::Volume { id, scope, holder };
+                    return self.files.measure_directory(target, to).await;
+                }
+                return Err(End::new(EndReason::Unsupported, "a volume has no programs"));
             }
         };
         let mut swept = self.swept.clone();
@@ -137,6 +144,12 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
                     .files
                     .perform(container, &engine, belongings, operation, from, to)
                     .await;
+            }
+            OperationKind::Measure => {
+                let engine = self.reconciler.current(container).ok_or_else(|| {
+                    End::new(EndReason::ContainerNotRunning, "it has not been made yet")
+                })?;
+                return self.files.measure_layer(&engine, to).await;
             }
             OperationKind::RemoveVolume => {
                 return Err(End::new(EndReason::Unsupported, "a container is no volume"));

@@ -105,9 +105,9 @@ impl Root {
     }
 
     fn remember(&self, id: StoreId) -> Result<(), Error> {
-        let text = format!("{id} {}\n", self.path.display());
         // Several may be the first to look.
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let text = format!("{id} {}\n", self.path.display());
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let temporary = self.seen.with_extension(format!("new-{number}"));
         let write = || {
@@ -128,10 +128,6 @@ impl Root {
     }
 }
 
-#[allow(
-    clippy::disallowed_methods,
-    reason = "once in a directory's life, and nothing here is simulated"
-)]
 impl Open {
     /// A directory in it that belongs to root alone; names in it do not meet those of accounts.
     pub(crate) fn inner(&self, name: &str) -> io::Result<Self> {
@@ -147,6 +143,10 @@ impl Open {
 }
 
 /// Makes the directory with an id. One that has an id keeps it.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "once in a directory's life, and nothing here is simulated"
+)]
 pub fn initialize(path: &Path) -> Result<StoreId, Error> {
     let io = |error: io::Error| Error::io(format!("{} cannot be set up", path.display()))(error);
     fs::create_dir_all(path).map_err(io)?;

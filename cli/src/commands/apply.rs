@@ -23,11 +23,26 @@ const NEEDS_RECREATION: u8 = 7;
 /// The service's word for it.
 const VIOLATION: &str = "NEEDS_RECREATION";
 
-/// Makes containers as a file defines them, and changes those that are there already.
-///
-/// What an engine cannot change takes a re-creation: name, ports, home and volumes stay, what was written elsewhere is lost.
-/// That is done after asking, or with --recreate. Running containers keep running, stopped ones stay stopped.
+const HELP: &str = "What an engine cannot change takes a re-creation: name, ports, home and volumes stay, what was \
+written elsewhere is lost. That is done after asking, or with --recreate. Running containers keep running, stopped ones stay \
+stopped.
+
+apiVersion: berth/v1
+kind: Container
+metadata: {name: thesis}
+spec:
+  image: python:3.13
+  command: [python, -m, http.server, \"8888\"]
+  environment:
+    LANG: ja_JP.UTF-8
+    API_TOKEN: {secret: \"...\"}     # shown as ******** from then on, which keeps it
+  ports: [8888]                    # publishedPorts, gpus, tty, stdin, runAs: image, nodeLabels, volumes
+  cpu: \"2\"                         # or 500m; cpu, memory and lease may be left out
+  memory: 4Gi
+  lease: 8h";
+
 #[derive(Debug, Args)]
+#[command(after_help = HELP)]
 pub(crate) struct Apply {
     /// A file with one or several definitions (YAML or JSON); - is standard input
     #[arg(short, long)]
@@ -240,6 +255,34 @@ fn different(before: &Spec, after: &Spec) -> BTreeSet<&'static str> {
         (Field::Volumes, *volumes != after.volumes),
     ]
     .into_iter()
-    .filter_map(|(field, differs)| differs.then(|| field.key()))
+    .filter(|(_, differs)| *differs)
+    .map(|(field, _)| field.key())
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::{ErrorDetails, PreconditionViolation};
+
+    use super::*;
+
+    #[test]
+    fn what_differs_is_named_as_in_the_file() {
+        let before = Spec { image: "a".into(), ports: vec![80], ..Spec::default() };
+        assert!(different(&before, &before).is_empty());
+        let after = Spec { tty: true, ports: vec![], ..before.clone() };
+        assert_eq!(different(&before, &after), ["ports", "tty"].into());
+    }
+
+    #[test]
+    fn only_a_re_creation_is_asked_for() {
+        let refused = |of_type: &str| {
+            let violation = PreconditionViolation::new(of_type, "memory_bytes", "memory");
+            let details = ErrorDetails::with_precondition_failure([violation]);
+            Status::with_error_details(Code::FailedPrecondition, "no", details)
+        };
+        assert_eq!(needs_recreation(&refused(VIOLATION)).as_deref(), Some("memory"));
+        assert_eq!(needs_recreation(&refused("DOES_NOT_FIT")), None);
+        assert_eq!(needs_recreation(&Status::unavailable("")), None);
+    }
 }

@@ -9,7 +9,10 @@ use crate::{
     transfer::{Place, Remote, Transfer},
 };
 
-/// NAME:PATH is in a container and ~:PATH in the home, everything else on this machine; a local path with a colon is written ./a:b.
+/// In capitals, which no container's name has; a shell would make something else of `~:`.
+const HOME: &str = "HOME";
+
+/// NAME:PATH is in a container and HOME:PATH in the home, everything else on this machine; a local path with a colon is written ./a:b.
 ///
 /// Folders are copied with everything in them. A copy that is interrupted goes on when the same command is typed again.
 #[derive(Debug, Args)]
@@ -27,8 +30,8 @@ impl Cp {
         let Some((last, sources)) = self.places.split_last() else { bail!(text::copies_nowhere()) };
         let remote = |name: &str, path: &str| Remote {
             owner: self.owner.clone(),
-            // The home needs no container, and no container is called so.
-            name: if name == "~" { String::new() } else { name.to_owned() },
+            // It needs no container.
+            name: if name == HOME { String::new() } else { name.to_owned() },
             path: path.to_owned(),
         };
         let transfer = Transfer::new(Client::signed_in()?.files());

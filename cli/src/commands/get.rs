@@ -22,8 +22,8 @@ enum Format {
     Json,
 }
 
-/// Secret values are masked; `berth apply` keeps what is masked.
 #[derive(Debug, Args)]
+#[command(after_help = "Secret values are masked; `berth apply` keeps what is masked.")]
 pub(crate) struct Get {
     /// Names or ids [default: all of them]
     names: Vec<String>,
@@ -70,8 +70,8 @@ async fn some(
     Ok(rows)
 }
 
-/// Makes another container with the same definition, secrets too, and none of what the first one wrote.
 #[derive(Debug, Args)]
+#[command(after_help = "Secrets come along; nothing of what the first one wrote does.")]
 pub(crate) struct Duplicate {
     /// The container's name, or its id
     name: String,

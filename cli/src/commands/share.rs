@@ -147,15 +147,16 @@ mod tests {
 
     #[test]
     fn addresses() {
-        let endpoint =
-            v1::Endpoint { guest_port: 80, url: "http://blade:20000/".into(), ..Default::default() };
+        let endpoint = v1::Endpoint {
+            guest_port: 80,
+            url: "http://blade:20000/".into(),
+            ..Default::default()
+        };
         let raw = v1::Container { endpoints: vec![endpoint], ..Default::default() };
         assert_eq!(url(&raw, 80).unwrap(), "http://blade:20000/");
         assert_eq!(url(&raw, 81), None);
-        let named = v1::Container {
-            app_url_template: "https://{port}-web-x.apps.test/".into(),
-            ..raw
-        };
+        let named =
+            v1::Container { app_url_template: "https://{port}-web-x.apps.test/".into(), ..raw };
         // Any port, whether it was asked for or not.
         assert_eq!(url(&named, 80).unwrap(), "https://80-web-x.apps.test/");
         assert_eq!(url(&named, 81).unwrap(), "https://81-web-x.apps.test/");

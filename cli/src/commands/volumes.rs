@@ -1,6 +1,7 @@
 //! `berth volumes`: directories that outlive containers.
 
 use anyhow::{Result, bail};
+use berth_core::text::bytes;
 use berth_proto::v1;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -53,9 +54,11 @@ impl Volumes {
         let mut client = Client::signed_in()?.volumes();
         match self.command {
             None => {
-                let request = v1::ListVolumesRequest { owner: self.owner };
+                let request = v1::ListVolumesRequest { owner: self.owner.clone() };
                 let volumes = client.list_volumes(request).await?.into_inner().volumes;
-                show(&volumes, self.output)
+                let home = client.get_home(v1::GetHomeRequest { owner: self.owner }).await;
+                // A site without homes has volumes all the same.
+                show(home.ok().map(tonic::Response::into_inner).as_ref(), &volumes, self.output)
             }
             Some(Command::Create { name, on }) => {
                 let scope = match on {
@@ -78,9 +81,19 @@ impl Volumes {
     }
 }
 
-fn show(volumes: &[v1::Volume], format: Format) -> Result<()> {
+fn show(home: Option<&v1::Home>, volumes: &[v1::Volume], format: Format) -> Result<()> {
     match format {
         Format::Json => {
+            let home = home.map(|home| {
+                json!({
+                    "path": home.path,
+                    "scope": text::volume_scope(home.scope()),
+                    "node": home.node,
+                    "usedBytes": home.used_bytes,
+                    "limitBytes": home.limit_bytes,
+                    "limitEnforced": home.limit_enforced,
+                })
+            });
             let rows: Vec<_> = volumes
                 .iter()
                 .map(|volume| {
@@ -92,20 +105,35 @@ fn show(volumes: &[v1::Volume], format: Format) -> Result<()> {
                         "node": volume.node,
                         "containers": volume.containers,
                         "deleting": volume.deleting,
+                        "usedBytes": volume.used_bytes,
+                        "limitBytes": volume.limit_bytes,
                     })
                 })
                 .collect();
-            say(&serde_json::to_string_pretty(&rows)?)
+            say(&serde_json::to_string_pretty(&json!({ "home": home, "volumes": rows }))?)
         }
         Format::Table => {
-            let header = ["NAME", "WHERE", "BLADE", "CONTAINERS", "STATE"];
+            let header = ["NAME", "WHERE", "BLADE", "USED", "CONTAINERS", "STATE"];
             let mut lines = vec![header.map(str::to_owned).to_vec()];
+            lines.extend(home.map(|home| {
+                [
+                    "HOME".to_owned(),
+                    text::volume_scope(home.scope()).to_owned(),
+                    home.node.clone(),
+                    used(home.used_bytes, home.limit_bytes),
+                    String::new(),
+                    String::new(),
+                ]
+                .map(|cell| printable(&cell))
+                .to_vec()
+            }));
             lines.extend(volumes.iter().map(|volume| {
                 let state = if volume.deleting { text::phase(v1::Phase::Deleting) } else { "" };
                 [
                     volume.name.clone(),
                     text::volume_scope(volume.scope()).to_owned(),
                     volume.node.clone(),
+                    used(volume.used_bytes, volume.limit_bytes),
                     volume.containers.join(" "),
                     state.to_owned(),
                 ]
@@ -114,6 +142,15 @@ fn show(volumes: &[v1::Volume], format: Format) -> Result<()> {
             }));
             say(table(&lines).trim_end())
         }
+    }
+}
+
+/// Of what is allowed; nothing before it was counted.
+fn used(used: Option<u64>, limit: u64) -> String {
+    match (used, limit) {
+        (None, _) => String::new(),
+        (Some(used), 0) => bytes(used),
+        (Some(used), limit) => format!("{}/{}", bytes(used), bytes(limit)),
     }
 }
 

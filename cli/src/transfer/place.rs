@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, str::FromStr};
 
-/// `NAME:PATH` is in a container, `~:PATH` in the home. A local path with a colon is written with a slash before it.
+/// `NAME:PATH` is in a container, `HOME:PATH` in the home. A local path with a colon is written with a slash before it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Place {
     Here(PathBuf),
@@ -35,7 +35,7 @@ mod tests {
             ("box:/srv/a", there("box", "/srv/a")),
             ("box:a", there("box", "/a")),
             ("box:", there("box", "/")),
-            ("~:thesis", there("~", "/thesis")),
+            ("HOME:thesis", there("HOME", "/thesis")),
             ("box:/a:b", there("box", "/a:b")),
             ("a", Place::Here("a".into())),
             ("./a:b", Place::Here("./a:b".into())),

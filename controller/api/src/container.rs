@@ -49,7 +49,7 @@ impl ContainerService for Api {
         answer(request, |caller: Arc<Caller>, message| async move {
             let make = if message.stopped { containers::define } else { containers::create };
             let new = self.check(&caller, message)?;
-            self.refuse_full_home(&caller)?;
+            self.refuse_full_home(&caller).await?;
             let id = ContainerId::new(self.0.ids.next());
             let (actor, rules) = (caller.actor()?.clone(), self.0.rules.clone());
             let command =
@@ -115,7 +115,7 @@ impl ContainerService for Api {
     ) -> Answer<v1::Container> {
         answer(request, |caller: Arc<Caller>, message| async move {
             let selector = Selector { owner: message.owner, name: message.name };
-            self.refuse_over_quota(&caller, &selector)?;
+            self.refuse_over_quota(&caller, &selector).await?;
             let command =
                 if message.with_shell { containers::start_with_shell } else { containers::start };
             self.act(&caller, selector, command).await
@@ -140,7 +140,7 @@ impl ContainerService for Api {
     ) -> Answer<v1::Container> {
         answer(request, |caller: Arc<Caller>, message| async move {
             let selector = Selector { owner: message.owner, name: message.name };
-            self.refuse_over_quota(&caller, &selector)?;
+            self.refuse_over_quota(&caller, &selector).await?;
             self.act(&caller, selector, containers::restart).await
         })
         .await

@@ -56,13 +56,13 @@ pub fn of(language: Language, request_id: Uuid, error: &Error) -> Status {
                 let said = berth_core::text::field(language, *field);
                 PreconditionViolation::new(NEEDS_RECREATION, field.name(), said)
             };
-            ErrorDetails::with_precondition_failure(fields.iter().map(violation).collect::<Vec<_>>())
+            ErrorDetails::with_precondition_failure(
+                fields.iter().map(violation).collect::<Vec<_>>(),
+            )
         }
-        Error::DoesNotFit(_) => ErrorDetails::with_precondition_failure_violation(
-            DOES_NOT_FIT,
-            "",
-            message.as_str(),
-        ),
+        Error::DoesNotFit(_) => {
+            ErrorDetails::with_precondition_failure_violation(DOES_NOT_FIT, "", message.as_str())
+        }
         Error::TooManyAttempts { retry_after } | Error::Unavailable { retry_after } => {
             ErrorDetails::with_retry_info(Some(*retry_after))
         }

@@ -141,7 +141,9 @@ pub(crate) fn error(language: Language, error: &Error) -> String {
             pick(
                 language,
                 format!("The container's blade does not allow it: {why}. Nothing was changed."),
-                format!("コンテナのあるブレードでは変更できません: {why}。変更は行われていません。"),
+                format!(
+                    "コンテナのあるブレードでは変更できません: {why}。変更は行われていません。"
+                ),
             )
         }
         Error::File { fault, subject } => words::file_fault(language, *fault, &shorten(subject)),

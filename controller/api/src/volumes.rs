@@ -1,6 +1,6 @@
 //! Homes and named volumes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use berth_app::{
     authz::Actor,
@@ -13,8 +13,9 @@ use berth_app::{
 use berth_core::{
     id::VolumeId,
     node::Node,
+    relay::{Frame, OperationKind, Target},
     space::{Fill, Taker},
-    storage::{Enforcement, Scope, Store},
+    storage::{Enforcement, Holder, Scope},
     violation::{Problem, Violation},
     volume::{Volume, VolumeName, VolumeState},
 };
@@ -22,13 +23,18 @@ use berth_proto::{
     convert,
     v1::{self, volume_service_server::VolumeService},
 };
+use tokio::time::timeout;
 use tonic::{Request, Response, Status};
 
 use crate::{
     Api,
     caller::{Caller, answer},
     container,
+    exec::At,
 };
+
+/// Somebody waits; a home with a million files takes seconds.
+const RECOUNT: Duration = Duration::from_secs(30);
 
 type Answer<T> = Result<Response<T>, Status>;
 
@@ -119,32 +125,67 @@ impl VolumeService for Api {
 }
 
 impl Api {
-    /// A container that fills what is full already is not started.
-    pub(crate) fn refuse_over_quota(
+    /// A container that fills what is full already is not started. What was too full when it was counted last is counted
+    /// anew: its owner may have made room since.
+    pub(crate) async fn refuse_over_quota(
         &self,
         caller: &Caller,
         selector: &containers::Selector,
     ) -> Result<(), Error> {
-        let state = &self.committed().state;
+        let committed = self.committed();
+        let state = &committed.state;
         let container = containers::find(state, caller.actor()?, selector)?;
         let counted = |taker| self.0.figures.space(taker);
+        for taker in space::over(state, &counted, &self.0.rules.space, container) {
+            let at = match (taker, &container.spec.holder, &container.placement) {
+                (Taker::Home(..), Some(holder), Some(placement)) => {
+                    At { target: Target::Home(holder.clone()), node: placement.node }
+                }
+                (Taker::Volume(id), Some(holder), Some(placement)) => {
+                    let scope = state.volumes.get(&id).map_or(Scope::Local, |volume| volume.scope);
+                    let target = Target::Volume { id, scope, holder: holder.clone() };
+                    At { target, node: placement.node }
+                }
+                (Taker::Layer(id), _, Some(placement)) => At::container(id, placement.node),
+                (Taker::Home(..) | Taker::Volume(_) | Taker::Layer(_), _, _) => continue,
+            };
+            self.recount(taker, &at).await;
+        }
         space::refuse_over(state, &counted, &self.0.rules.space, container)
     }
 
     /// Where a new one would be is not known yet; whoever has filled a home anywhere makes room first.
-    pub(crate) fn refuse_full_home(&self, caller: &Caller) -> Result<(), Error> {
-        let uid = caller.actor()?.user.posix.uid;
-        let state = &self.committed().state;
-        let homes = state.nodes.values().filter_map(|node| node.inventory.storage.homes.as_ref());
-        let is_over = |store: &Store| {
-            let taker = Taker::Home(store.id, uid);
+    pub(crate) async fn refuse_full_home(&self, caller: &Caller) -> Result<(), Error> {
+        let user = &caller.actor()?.user;
+        let committed = self.committed();
+        let is_over = |taker| {
             let bytes = self.0.figures.space(taker);
-            store.enforcement == Enforcement::Metered
-                && bytes.is_some_and(|bytes| self.0.rules.space.fill(taker, bytes) >= Fill::Over)
+            bytes.is_some_and(|bytes| self.0.rules.space.fill(taker, bytes) >= Fill::Over)
         };
-        match homes.into_iter().any(is_over) {
-            true => Err(Error::FailedPrecondition(Precondition::OverQuota)),
-            false => Ok(()),
+        for node in committed.state.nodes.values() {
+            let Some(store) = &node.inventory.storage.homes else { continue };
+            let taker = Taker::Home(store.id, user.posix.uid);
+            if store.enforcement == Enforcement::Metered && is_over(taker) {
+                let holder = Holder { account: user.account.clone(), posix: user.posix };
+                self.recount(taker, &At { target: Target::Home(holder), node: node.id }).await;
+                if is_over(taker) {
+                    return Err(Error::FailedPrecondition(Precondition::OverQuota));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What cannot be counted now stays as it was counted last.
+    async fn recount(&self, taker: Taker, at: &At) {
+        let asked = async {
+            let mut relay = self.relay(at, OperationKind::Measure).await.ok()?;
+            let answer = relay.from.recv().await?;
+            if let Frame::Position(bytes) = answer { Some(bytes) } else { None }
+        };
+        match timeout(RECOUNT, asked).await {
+            Ok(Some(bytes)) => self.0.figures.set_space(taker, bytes, self.0.clock.now()),
+            Ok(None) | Err(_) => tracing::info!(relay.target = %at.target, "not counted anew"),
         }
     }
 

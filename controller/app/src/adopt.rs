@@ -251,7 +251,8 @@ fn follow(row: &mut Container, held: &DesiredContainer, now: Timestamp) {
     let spec = held.spec.clone();
     // Which of the later ones are secrets the blade does not know: better one too many.
     let known = &row.spec.environment;
-    let later = spec.environment.keys().filter(|name| !known.contains_key(*name));
+    let later = spec.environment.iter().filter(|(name, value)| known.get(*name) != Some(value));
+    let later = later.map(|(name, _)| name);
     let secrets = row.spec.secrets.iter().chain(later).cloned().collect();
     row.spec = ContainerSpec {
         secrets,

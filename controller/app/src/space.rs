@@ -52,6 +52,19 @@ fn takers(state: &State, container: &Container) -> Vec<Taker> {
     takers
 }
 
+/// What a container can fill, and is too full as it was counted last.
+pub fn over(
+    state: &State,
+    counted: &impl Counted,
+    limits: &SpaceLimits,
+    container: &Container,
+) -> Vec<Taker> {
+    let is_over = |taker: &Taker| {
+        counted.bytes(*taker).is_some_and(|bytes| limits.fill(*taker, bytes) >= Fill::Over)
+    };
+    takers(state, container).into_iter().filter(is_over).collect()
+}
+
 /// The worst of what a container can fill.
 pub fn fill(
     state: &State,

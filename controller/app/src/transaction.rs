@@ -136,9 +136,9 @@ impl Transaction {
         // With less, what waits may fit, and what runs leaves room for others.
         let leaving =
             |container: &Container| container.placement.as_ref().and_then(|p| p.leaving.clone());
-        let other_size = old.as_ref().is_some_and(|old| {
-            old.spec != container.spec || leaving(old) != leaving(&container)
-        });
+        let other_size = old
+            .as_ref()
+            .is_some_and(|old| old.spec != container.spec || leaving(old) != leaving(&container));
         self.room_appeared |= gave_back || wants_place || other_size;
         container.revision = self.state.revision + 1;
         self.touched.containers.insert(container.id);

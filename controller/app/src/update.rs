@@ -129,8 +129,11 @@ fn place_anew(
     let mut placement =
         revise(&NodeSnapshot { node, used: &used }, &request, previous, held.as_ref())
             .map_err(Error::DoesNotFit)?;
-    placement.leaving = held
-        .map(|held| Leaving { resources: held.resources, gpus: held.gpus.into_iter().collect() });
+    placement.leaving = held.map(|held| Leaving {
+        resources: held.resources,
+        gpus: held.gpus.into_iter().collect(),
+        volumes: old.open_volumes(),
+    });
     Ok(placement)
 }
 

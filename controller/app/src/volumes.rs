@@ -143,7 +143,7 @@ pub fn containers_with<'a>(
     let id = volume.id;
     state
         .containers_of(volume.owner)
-        .filter(move |container| container.spec.volumes.iter().any(|mount| mount.volume == id))
+        .filter(move |container| container.open_volumes().contains(&id))
 }
 
 /// The volumes that a request names, by their ids. Only the owner's own.

@@ -8,9 +8,7 @@ use axum::{
     http::{Method, StatusCode, header},
     response::Response,
 };
-use berth_core::{
-    app_host::AppLabel, container::Container, observed::ObservedPhase, text::Language,
-};
+use berth_core::{app_host::AppLabel, container::Container, text::Language};
 use hyper::{body::Incoming, upgrade::OnUpgrade};
 use hyper_util::rt::TokioIo;
 use tokio::io::copy_bidirectional_with_sizes;
@@ -23,6 +21,7 @@ use crate::{
     ticket::Ticket,
     turns::Turn,
     upstream::{self, Failed},
+    visitor::{Ended, Permit},
     watched::Watched,
 };
 
@@ -49,7 +48,7 @@ impl Gate {
         if request.method() == Method::CONNECT || request.method() == Method::TRACE {
             return refuse(Page::NotAllowed);
         }
-        let Some(at) = running(container, label.port) else { return refuse(Page::NotRunning) };
+        let Some(at) = At::of(container, label.port) else { return refuse(Page::NotRunning) };
         let peer = peer(&request);
         let Some(turn) = self.0.turns.take(container.id, passing).await else {
             return refuse(Page::Busy);
@@ -58,11 +57,15 @@ impl Gate {
         let Some(sent) = readdressed(request, at, authority, peer, passing) else {
             return refuse(Page::BadRequest);
         };
-        let mut permit = self.permit(ticket, label);
+        let mut permit = self.permit(ticket, label, at);
         let answer = tokio::select! {
             answer = self.0.upstream.send(sent) => answer,
             // Dropping the request lets go of the connection, and the blade hears of it.
-            () = &mut permit => return refuse(Page::SignInFirst),
+            ended = &mut permit => return refuse(match ended {
+                Ended::Revoked => Page::SignInFirst,
+                Ended::NotRunning => Page::NotRunning,
+                Ended::Process => Page::Busy,
+            }),
         };
         let answer = match answer {
             Ok(answer) => answer,
@@ -113,14 +116,6 @@ impl Gate {
     }
 }
 
-fn running(container: &Container, port: u16) -> Option<At> {
-    let runs = container
-        .current_observed()
-        .is_some_and(|observed| observed.phase == ObservedPhase::Running);
-    let placement = container.placement.as_ref().filter(|_| runs)?;
-    Some(At { container: container.id, node: placement.node, port })
-}
-
 fn peer(request: &Request) -> IpAddr {
     request
         .extensions()
@@ -159,7 +154,7 @@ fn is_websocket(answer: &Response<Incoming>) -> bool {
 fn switch(
     mut answer: Response<Incoming>,
     browser: OnUpgrade,
-    permit: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>,
+    permit: Permit,
     turn: Turn,
 ) -> Response {
     let container = hyper::upgrade::on(&mut answer);
@@ -175,7 +170,7 @@ fn switch(
             done = both => if let Err(error) = done {
                 tracing::debug!(%error, "a WebSocket broke off");
             },
-            () = permit => tracing::debug!("a WebSocket's visitor may no longer have it"),
+            ended = permit => tracing::debug!(%ended, "a WebSocket is cut"),
         }
     });
     let mut response = Response::new(Body::empty());

@@ -10,7 +10,10 @@ use std::{
 
 use berth_app::ports::{Relay, RelayError, Relays};
 use berth_core::{
+    clock::Timestamp,
+    container::Container,
     id::{ContainerId, NodeId},
+    observed::ObservedPhase,
     relay::{EndReason, FRAME_MAXIMUM, Frame, Operation, OperationKind, Target},
 };
 use bytes::{Buf as _, Bytes};
@@ -30,6 +33,27 @@ pub(crate) struct At {
     pub(crate) container: ContainerId,
     pub(crate) node: NodeId,
     pub(crate) port: u16,
+    /// Tells one life of the container from the next.
+    pub(crate) started_at: Option<Timestamp>,
+}
+
+impl At {
+    /// Where it runs now; `None` for one that does not.
+    pub(crate) fn of(container: &Container, port: u16) -> Option<Self> {
+        let observed = container.current_observed()?;
+        let placement = container.placement.as_ref()?;
+        (observed.phase == ObservedPhase::Running).then_some(Self {
+            container: container.id,
+            node: placement.node,
+            port,
+            started_at: observed.started_at,
+        })
+    }
+
+    /// Whether it is still the same, and runs as it did.
+    pub(crate) fn is_of(self, container: &Container) -> bool {
+        Self::of(container, self.port) == Some(self)
+    }
 }
 
 /// Why there is no connection.

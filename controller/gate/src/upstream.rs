@@ -71,18 +71,27 @@ pub(crate) enum Failed {
 /// The address that a connection is kept under; never sent.
 pub(crate) fn uri(at: At, path_and_query: &str) -> Option<Uri> {
     let (container, node) = (at.container.uuid().simple(), at.node.uuid().simple());
-    let authority = format!("{container}.{node}:{}", at.port);
+    // Another life, other connections.
+    let life = at.started_at.map_or(0, |moment| moment.0);
+    let authority = format!("{container}.{node}.{life}:{}", at.port);
     Uri::builder().scheme("http").authority(authority).path_and_query(path_and_query).build().ok()
 }
 
 fn read(uri: &Uri) -> Option<At> {
-    let (container, node) = uri.host()?.split_once('.')?;
+    let mut parts = uri.host()?.split('.');
+    let (container, node) = (parts.next()?, parts.next()?);
     let uuid = |text: &str| Uuid::try_parse(text).ok();
     Some(At {
         container: berth_core::id::ContainerId::new(uuid(container)?),
         node: berth_core::id::NodeId::new(uuid(node)?),
         port: uri.port_u16()?,
+        started_at: started_at(uri.host()?),
     })
+}
+
+fn started_at(host: &str) -> Option<berth_core::clock::Timestamp> {
+    let life = host.rsplit('.').next()?.parse().ok()?;
+    (life != 0).then_some(berth_core::clock::Timestamp(life))
 }
 
 #[derive(Clone)]
@@ -119,6 +128,7 @@ mod tests {
             container: ContainerId::new(Uuid::from_u128(1)),
             node: NodeId::new(Uuid::from_u128(2)),
             port: 65_535,
+            started_at: Some(berth_core::clock::Timestamp(1_800_000_000_000)),
         };
         let uri = uri(at, "/a//b?c=%20d").unwrap();
         assert_eq!(read(&uri), Some(at));

@@ -11,7 +11,7 @@ use berth_core::{
 };
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
-use crate::{Gate, cookies, ticket::Ticket};
+use crate::{Gate, cookies, relay::At, ticket::Ticket};
 
 /// What stands behind a label, for one visitor.
 #[derive(Debug)]
@@ -52,6 +52,19 @@ pub(crate) fn look(state: &State, now: Timestamp, ticket: Ticket, label: &AppLab
     }
 }
 
+/// Why something that went on is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Ended {
+    #[error("who has it may no longer have it")]
+    Revoked,
+    #[error("the container does not run any more")]
+    NotRunning,
+    #[error("the controller stops")]
+    Process,
+}
+
+pub(crate) type Permit = Pin<Box<dyn Future<Output = Ended> + Send>>;
+
 /// A ticket that opens, and what.
 #[derive(Debug)]
 pub(crate) struct Visitor {
@@ -81,12 +94,9 @@ impl Gate {
         refused
     }
 
-    /// Ends when the visitor may no longer have what they have, or the process stops.
-    pub(crate) fn permit(
-        &self,
-        ticket: Ticket,
-        label: &AppLabel,
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    /// Ends when the visitor may no longer have what they have, when there is nothing to have any more, or with the process.
+    /// A container that is gone does not hang up: nobody would hear of it otherwise.
+    pub(crate) fn permit(&self, ticket: Ticket, label: &AppLabel, at: At) -> Permit {
         let (gate, label) = (self.clone(), label.clone());
         let mut stopping = self.0.stopping.clone();
         let period = authz::STREAM_RECHECK;
@@ -97,12 +107,14 @@ impl Gate {
                 tokio::select! {
                     biased;
                     // An error means that the sender is gone, and with it the process's main task.
-                    _ = stopping.wait_for(|stopping| *stopping) => return,
+                    _ = stopping.wait_for(|stopping| *stopping) => return Ended::Process,
                     _ = rechecks.tick() => {
                         let committed = gate.0.writer.committed();
                         let found = look(&committed.state, gate.0.clock.now(), ticket, &label);
-                        if !matches!(found, Found::Open(_)) {
-                            return;
+                        match found {
+                            Found::Open(container) if at.is_of(&container) => {}
+                            Found::Open(_) => return Ended::NotRunning,
+                            Found::Nothing | Found::Nobody => return Ended::Revoked,
                         }
                     }
                 }

@@ -1,7 +1,6 @@
 //! A body that ends when its reader may no longer have it.
 
 use std::{
-    future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
@@ -9,30 +8,30 @@ use std::{
 use bytes::Bytes;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
-use crate::turns::Turn;
+use crate::{
+    turns::Turn,
+    visitor::{Ended, Permit},
+};
 
 pub(crate) struct Watched {
     body: Incoming,
-    permit: Pin<Box<dyn Future<Output = ()> + Send>>,
-    over: bool,
+    permit: Permit,
+    /// A future that is done is not asked again.
+    over: Option<Ended>,
     /// Given back with the last byte, or when the browser has gone.
     _turn: Turn,
 }
 
 impl Watched {
-    pub(crate) fn new(
-        body: Incoming,
-        permit: Pin<Box<dyn Future<Output = ()> + Send>>,
-        turn: Turn,
-    ) -> Self {
-        Self { body, permit, over: false, _turn: turn }
+    pub(crate) fn new(body: Incoming, permit: Permit, turn: Turn) -> Self {
+        Self { body, permit, over: None, _turn: turn }
     }
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Broken {
-    #[error("who reads it may no longer have it")]
-    Revoked,
+    #[error("it is cut")]
+    Cut(#[source] Ended),
     #[error("the container broke off")]
     Container(#[source] hyper::Error),
 }
@@ -45,10 +44,13 @@ impl Body for Watched {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        if self.over || self.permit.as_mut().poll(context).is_ready() {
-            // A future that is done is not asked again.
-            self.over = true;
-            return Poll::Ready(Some(Err(Broken::Revoked)));
+        if self.over.is_none()
+            && let Poll::Ready(ended) = self.permit.as_mut().poll(context)
+        {
+            self.over = Some(ended);
+        }
+        if let Some(ended) = self.over {
+            return Poll::Ready(Some(Err(Broken::Cut(ended))));
         }
         Pin::new(&mut self.body).poll_frame(context).map_err(Broken::Container)
     }

@@ -229,3 +229,6 @@ fn wire_run_as(run_as: RunAs) -> v1::RunAs {
 fn wire_mount(mount: Mount) -> v1::VolumeMount {
     v1::VolumeMount { name: mount.name, path: mount.path, read_only: mount.read_only }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,6 +47,7 @@ pub fn operation_to_wire(operation: Operation) -> wire::Operation {
         OperationKind::Forward { port } => Kind::Forward(wire::Forward { port: port.into() }),
         OperationKind::Files(files) => Kind::Files(files::operation_to_wire(files)),
         OperationKind::RemoveVolume => Kind::RemoveVolume(wire::RemoveVolume {}),
+        OperationKind::Measure => Kind::Measure(wire::Measure {}),
         OperationKind::Run(run) => Kind::Run(wire::RunCommand {
             command: run.command,
             environment: run.environment,
@@ -113,6 +114,7 @@ pub fn operation_from_wire(operation: wire::Operation) -> Result<Option<Operatio
             OperationKind::Forward { port: port.ok_or_else(|| malformed("port", "1 to 65535"))? }
         }
         Kind::RemoveVolume(wire::RemoveVolume {}) => OperationKind::RemoveVolume,
+        Kind::Measure(wire::Measure {}) => OperationKind::Measure,
         Kind::Files(files) => match files::operation_from_wire(files)? {
             Some(files) => OperationKind::Files(files),
             None => return Ok(None),

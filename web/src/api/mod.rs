@@ -8,6 +8,7 @@ mod frame;
 mod status;
 mod transport;
 mod usage;
+mod volumes;
 mod watch;
 
 pub(crate) use calls::*;
@@ -17,4 +18,5 @@ pub(crate) use files::*;
 pub(crate) use status::{Code, FieldViolation};
 pub(crate) use transport::Stream;
 pub(crate) use usage::*;
+pub(crate) use volumes::*;
 pub(crate) use watch::{Delta, Watched, follow};

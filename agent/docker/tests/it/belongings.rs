@@ -168,8 +168,7 @@ fn one_home_on_two_blades() {
         let blade = async |name: &str| {
             let data = bench.folder.join(name);
             fs::create_dir(&data).unwrap();
-            let options =
-                berth_storage::Options {
+            let options = berth_storage::Options {
                 homes: Some(share.clone()),
                 shared: true,
                 volumes: None,

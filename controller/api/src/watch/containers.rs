@@ -22,11 +22,7 @@ pub(crate) struct Containers {
 }
 
 impl Containers {
-    pub(crate) fn new(
-        owner: Option<UserId>,
-        only: Option<ContainerId>,
-        telling: Telling,
-    ) -> Self {
+    pub(crate) fn new(owner: Option<UserId>, only: Option<ContainerId>, telling: Telling) -> Self {
         Self { owner, only, telling, shown: BTreeSet::new(), complete: false }
     }
 

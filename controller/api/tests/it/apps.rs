@@ -109,8 +109,8 @@ async fn a_link_is_made_listed_and_taken_back() {
     assert_eq!(shown.create_time.unwrap().seconds, seconds);
     assert_eq!(shown.expire_time.unwrap().seconds, seconds + 3600);
 
-    assert_eq!(listed(&world, Who::Ann).await.unwrap(), [shown.clone()]);
-    assert_eq!(listed(&world, Who::Root).await.unwrap(), [shown.clone()]);
+    assert_eq!(listed(&world, Who::Ann).await.unwrap(), std::slice::from_ref(&shown));
+    assert_eq!(listed(&world, Who::Root).await.unwrap(), std::slice::from_ref(&shown));
     assert_eq!(listed(&world, Who::Ben).await.unwrap_err().code(), Code::NotFound);
     let delete = |owner: &str| v1::DeleteShareLinkRequest {
         name: "box".into(),

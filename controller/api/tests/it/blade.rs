@@ -54,6 +54,10 @@ async fn perform(
             shown.send(terminal(1)).await?;
             shown.send(end(EndReason::Exited, 0)).await
         }
+        OperationKind::Measure => {
+            shown.send(Frame::Position(4096)).await?;
+            shown.send(end(EndReason::Exited, 0)).await
+        }
         OperationKind::RemoveVolume => shown.send(end(EndReason::Exited, 0)).await,
         OperationKind::TerminalEnd { number: 1 } => shown.send(end(EndReason::Exited, 0)).await,
         OperationKind::TerminalAttach { number: 1, from, .. } => {

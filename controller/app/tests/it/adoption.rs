@@ -74,6 +74,29 @@ async fn what_the_database_does_not_know_is_taken_in_as_it_runs() {
     assert_eq!(again.containers, told.containers);
 }
 
+/// A blade does not know which variables are secrets: none that only it remembers is shown.
+#[tokio::test]
+async fn what_may_be_a_secret_is_one() {
+    let world = World::new().await;
+    let alice = world.person("alice", Role::Student).await;
+    let node = world.blade(4, 8, 1).await;
+    let mut new = new_container("web", 1, 0, &[]);
+    new.spec.environment = [("A", "1"), ("B", "2")].map(|(k, v)| (k.into(), v.into())).into();
+    let id = world.create_with(&alice, new).await.unwrap();
+    let mut holding = ledger(&world.handle.committed().state, node);
+    let later = holding.containers.iter_mut().find(|held| held.id == id).unwrap();
+    later.incarnation += 1;
+    let variables = [("A", "1"), ("B", "3"), ("C", "4")].map(|(k, v)| (k.into(), v.into()));
+    later.spec.environment = variables.into();
+    meets(&world, node, holding.clone()).await;
+    assert_eq!(world.container(id).spec.secrets, ["B".to_owned(), "C".to_owned()].into());
+
+    forgets(&world, id).await;
+    meets(&world, node, holding).await;
+    let spec = world.container(id).spec.clone();
+    assert!(spec.environment.keys().eq(&spec.secrets));
+}
+
 #[tokio::test]
 async fn a_name_that_was_taken_meanwhile_is_another() {
     let world = World::new().await;

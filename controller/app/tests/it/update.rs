@@ -6,7 +6,9 @@ use berth_app::{
     authz::Actor,
     containers,
     error::{Error, Precondition},
+    observe,
     update::{self, Asked, Consent},
+    volumes,
 };
 use berth_core::{
     account::Role,
@@ -18,11 +20,14 @@ use berth_core::{
     },
     explanation::Rejection,
     guest_port::RawPorts,
-    id::ContainerId,
+    id::{ContainerId, StoreId, VolumeId},
+    node::Inventory,
     observed::{Observed, ObservedPhase},
     resources::Resources,
-    storage::RunAs,
+    storage::{Enforcement, RunAs, Scope, Storage, Store},
+    volume::{RequestedMount, VolumeName},
 };
+use uuid::Uuid;
 
 use crate::world::{GIB, RULES, World, named, new_container};
 
@@ -287,7 +292,7 @@ async fn defined_and_started_later() {
     let world = World::new().await;
     let alice = world.person("alice", Role::Student).await;
     world.blade(4, 8, 0).await;
-    let id = ContainerId::new(uuid::Uuid::from_u128(7));
+    let id = ContainerId::new(Uuid::from_u128(7));
     let actor = alice.clone();
     let new = new_container("later", 1, 0, &[80]);
     world.apply(move |t| containers::define(t, &actor, id, new, &RULES)).await.unwrap();
@@ -324,4 +329,52 @@ async fn secrets_are_kept_and_lent_to_one_s_own_containers_alone() {
     let container = world.container(id);
     assert_eq!(container.spec.environment["TOKEN"], "s");
     assert_eq!(container.spec.run_as, RunAs::Image);
+}
+
+/// As long as the one before may have it open, a volume is in use.
+#[tokio::test]
+async fn a_volume_that_is_left_out_is_free_when_the_old_one_is_gone() {
+    let world = World::new().await;
+    let alice = world.person("alice", Role::Student).await;
+    let blade = world.blade(4, 8, 0).await;
+    let id = StoreId::new(Uuid::from_u128(1));
+    let store = Store { id, scope: Scope::Local, enforcement: Enforcement::Metered };
+    let storage = Storage { volumes: Some(store), ..Storage::default() };
+    let inventory = Inventory { storage, ..world.node(blade).inventory.clone() };
+    let actor = alice.clone();
+    let volume = VolumeId::new(Uuid::from_u128(2));
+    let name = VolumeName::parse("data").unwrap();
+    world
+        .apply(move |t| {
+            observe::connected(t, blade, "test", inventory);
+            volumes::create(t, &actor, volume, name, Scope::Local, &RULES)
+        })
+        .await
+        .unwrap();
+    let id = world.create(&alice, "web", 1).await.unwrap();
+    world.says_phase(id, ObservedPhase::Running).await;
+    let wants = |volumes: Vec<RequestedMount>| {
+        let wanted = CreateRequest { volumes, ..Default::default() };
+        asked(&[Field::Volumes], wanted, Consent::Recreation)
+    };
+    let mount = RequestedMount { name: "data".into(), path: "/data".into(), read_only: false };
+    let unknown = RequestedMount { name: "other".into(), ..mount.clone() };
+    let refused = update(&world, &alice, "web", wants(vec![unknown])).await;
+    assert!(matches!(refused, Err(Error::InvalidArgument { .. })));
+    update(&world, &alice, "web", wants(vec![mount])).await.unwrap();
+    assert_eq!(world.container(id).spec.volumes[0].volume, volume);
+    let place = world.handle.committed().state.volumes[&volume].place.clone();
+    assert_eq!(place.unwrap().node, Some(blade), "it is where its container is");
+    world.says_phase(id, ObservedPhase::Running).await;
+
+    let delete = async || {
+        let actor = alice.clone();
+        let selector = volumes::Selector { owner: String::new(), name: "data".into() };
+        world.apply(move |t| volumes::delete(t, &actor, &selector)).await
+    };
+    update(&world, &alice, "web", wants(vec![])).await.unwrap();
+    assert!(matches!(delete().await, Err(Error::FailedPrecondition(Precondition::VolumeInUse))));
+    world.says_phase(id, ObservedPhase::Running).await;
+    delete().await.unwrap();
+    world.check();
 }

@@ -7,7 +7,7 @@ use axum::{
     http::{Method, StatusCode},
 };
 use berth_app::authz::STREAM_RECHECK;
-use berth_core::account::Role;
+use berth_core::{account::Role, observed::ObservedPhase};
 use futures::{SinkExt as _, StreamExt as _};
 use http_body_util::BodyExt as _;
 use tokio::{
@@ -89,6 +89,24 @@ async fn what_goes_on_ends_with_the_session() {
     timeout(STREAM_RECHECK * 3, ended).await.expect("the stream ends");
     let refused = timeout(STREAM_RECHECK * 3, waits).await.expect("the wait ends");
     assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+}
+
+/// A container that is gone says nothing: its connections stay as they were.
+#[tokio::test]
+async fn what_goes_on_ends_with_the_container() {
+    let (world, _, host, browser) = entered().await;
+    let url = format!("https://{host}/never");
+    let waits = browser.send(&world, Method::GET, &url, OWN_SCRIPT, Body::empty());
+    tokio::pin!(waits);
+    let id = world.handle.committed().state.containers.values().next().unwrap().id;
+    let mut waiting = world.program.waiting.subscribe();
+    tokio::select! {
+        _ = &mut waits => panic!("it never answers"),
+        seen = timeout(PATIENCE, waiting.wait_for(|count| *count == 1)) => drop(seen.unwrap().unwrap()),
+    }
+    world.report(id, ObservedPhase::Exited).await;
+    let over = timeout(STREAM_RECHECK * 3, waits).await.expect("the wait ends");
+    assert_eq!(over.status(), StatusCode::SERVICE_UNAVAILABLE);
 }
 
 type Socket = WebSocketStream<TcpStream>;

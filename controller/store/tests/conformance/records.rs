@@ -392,8 +392,11 @@ fn holder() -> impl Strategy<Value = Holder> {
 fn store() -> impl Strategy<Value = Store> {
     let scope = select([Scope::Shared, Scope::Local].as_slice());
     let enforcement = select([Enforcement::Enforced, Enforcement::Metered].as_slice());
-    (id(StoreId::new), scope, enforcement)
-        .prop_map(|(id, scope, enforcement)| Store { id, scope, enforcement })
+    (id(StoreId::new), scope, enforcement).prop_map(|(id, scope, enforcement)| Store {
+        id,
+        scope,
+        enforcement,
+    })
 }
 
 fn storage() -> impl Strategy<Value = Storage> {
@@ -439,7 +442,11 @@ fn placement() -> impl Strategy<Value = Placement> {
     (id(NodeId::new), vec(gpu_id(), 0..3), vec(port, 0..3), home).prop_map(
         |(node, gpus, ports, home)| Placement {
             node,
-            leaving: Some(Leaving { resources: Resources::new(1, 2), gpus: gpus.clone() }),
+            leaving: Some(Leaving {
+                resources: Resources::new(1, 2),
+                gpus: gpus.clone(),
+                volumes: vec![],
+            }),
             gpus,
             ports,
             home,

@@ -109,7 +109,8 @@ impl Client {
         let stream = TokioIo::new(self.connect(host, b"http/1.1").await);
         let (mut sender, connection) = hyper::client::conn::http1::handshake(stream).await.unwrap();
         tokio::spawn(connection.with_upgrades());
-        sender.send_request(request).await.unwrap()
+        let answer = sender.send_request(request);
+        tokio::time::timeout(Duration::from_secs(30), answer).await.expect("an answer").unwrap()
     }
 
     fn request(jar: &Jar, host: &str, target: &str, pairs: Pairs<'_>) -> Request<Empty<Bytes>> {

@@ -118,6 +118,7 @@ async fn as_a_table(browser: &Browser) {
 
 /// A container with GPUs and a day off, on each range, light, dark and small.
 async fn known_figures(browser: &Browser) {
+    const GAPS: &str = "return document.querySelector('.charts .line.first').getAttribute('d').split('M').length - 1";
     let answers = [
         (1, answer(Resolution::Look, 5, 720)),
         (2, answer(Resolution::FiveMinutes, 300, 864)),
@@ -139,7 +140,6 @@ async fn known_figures(browser: &Browser) {
         browser.click(&format!(".ranges .chip:nth-child({other})")).await;
         browser.click(&format!(".ranges .chip:nth-child({range})")).await;
         browser.see(".charts .chart:nth-child(7) .chart-plot").await;
-        const GAPS: &str = "return document.querySelector('.charts .line.first').getAttribute('d').split('M').length - 1";
         assert_eq!(browser.value(GAPS).await, 2, "a gap is a gap");
         assert_eq!(
             browser.value("return document.querySelectorAll('.chart-plot .limit').length").await,

@@ -104,9 +104,9 @@ fn a_home_that_outlives_containers() {
     };
     assert_eq!(back(format!("{name}:{folder}/note")), "mine\n");
     terminal.says(&["rm", "-y", name], b"");
-    terminal.says(&["cp", &file, &format!("~:/{name}/without")], b"");
-    assert_eq!(back(format!("~:/{name}/note")), "mine\n");
-    let outside = terminal.berth(&["cp", "~:/../bob/note", &file], b"");
+    terminal.says(&["cp", &file, &format!("HOME:/{name}/without")], b"");
+    assert_eq!(back(format!("HOME:/{name}/note")), "mine\n");
+    let outside = terminal.berth(&["cp", "HOME:/../bob/note", &file], b"");
     assert!(text(&outside.stderr).contains("\"..\""), "{outside:?}");
 
     // For an image that is root inside it is root's, and on disk it stays the account's.
@@ -121,6 +121,45 @@ fn a_home_that_outlives_containers() {
     let names = ["by-root", "note", "running", "stopped", "without"];
     let owned = names.map(|name| format!("alice {name}\n")).concat();
     assert_eq!(said, format!("{owned}root\n"));
+    terminal.says(&["rm", "-y", name], b"");
+}
+
+#[test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+fn a_volume_s_life() {
+    let demo = Demo::from_environment().unwrap();
+    let terminal = Terminal::new();
+    let alice = demo.user("alice").unwrap();
+    let ca = demo.ca_file.display().to_string();
+    let login = ["login", &demo.url, "-a", "alice", "--password-stdin", "--ca-file", &ca];
+    terminal.says(&login, alice.password.as_bytes());
+    let name = terminal.name.as_str();
+    terminal.says(&["volumes", "create", name, "--on", "blade"], b"");
+    let volume = format!("{name}:/data");
+    let inner = format!("{name}:/home/alice/{name}:ro");
+    let run = ["run", &demo.starter_image, "--name", name, "-v", &volume, "-v", &inner];
+    terminal.says(&run, b"");
+    let script =
+        format!("echo kept > /data/x; cat ~/{name}/x; echo no > ~/{name}/x || echo refused");
+    let said = terminal.says(&["exec", name, "--", "sh", "-c", &script], b"");
+    assert_eq!(said, "kept\nrefused\n");
+    assert!(terminal.says(&["volumes"], b"").contains(name));
+    let refused = terminal.berth(&["volumes", "rm", "-y", name], b"");
+    assert!(text(&refused.stderr).contains("Delete the container first"), "{refused:?}");
+    terminal.says(&["stop", name], b"");
+    let here = tempfile::tempdir().unwrap();
+    let back = at(here.path(), "x");
+    terminal.says(&["cp", &format!("{name}:/data/x"), &back], b"");
+    assert_eq!(fs::read_to_string(back).unwrap(), "kept\n");
+    terminal.says(&["rm", "-y", name], b"");
+    terminal.says(&["run", &demo.starter_image, "--name", name, "-v", &volume], b"");
+    assert_eq!(terminal.says(&["exec", name, "--", "cat", "/data/x"], b""), "kept\n");
+    terminal.says(&["rm", "-y", name], b"");
+    terminal.says(&["volumes", "rm", "-y", name], b"");
+    // A folder of that name was made in the home, for the volume to be seen at.
+    let run = ["run", &demo.starter_image, "--name", name];
+    terminal.says(&run, b"");
+    terminal.says(&["exec", name, "--", "rmdir", &format!("/home/alice/{name}")], b"");
     terminal.says(&["rm", "-y", name], b"");
 }
 

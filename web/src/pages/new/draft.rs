@@ -1,16 +1,18 @@
 //! The form as it is typed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use berth_core::{
     container::RuntimeKind,
     create::{CreateRequest, NewContainer},
-    environment,
+    definition::MASK,
+    environment, guest_port,
     resources::GIB,
     storage::RunAs,
     violation::{Problem, Violation},
+    volume::{Access, RequestedMount},
 };
-use berth_proto::v1::{Container, CreateContainerRequest, Runtime, Site};
+use berth_proto::v1::{self, Container, CreateContainerRequest, Runtime, Site, VolumeMount};
 use leptos::prelude::*;
 
 use crate::state::session;
@@ -33,13 +35,32 @@ pub(super) struct Draft {
     pub(super) labels: RwSignal<String>,
     pub(super) tty: RwSignal<bool>,
     pub(super) stdin: RwSignal<bool>,
+    pub(super) run_as: RwSignal<RunAs>,
+    pub(super) volumes: RwSignal<Vec<Mounted>>,
+    /// Guest ports that are to have a port of the blade, where the site asks; others may stand here too.
+    pub(super) published: RwSignal<BTreeSet<u32>>,
+    /// Only defined.
+    pub(super) stopped: RwSignal<bool>,
+    /// The container that has the values of secrets that are shown as a mask.
+    pub(super) secrets_from: RwSignal<String>,
 }
 
-/// Times the site's usual size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Size {
+    /// Times the site's usual size.
     Times(u32),
+    /// The number of one of the site's presets.
+    Preset(usize),
     Own,
+}
+
+/// A volume, and where it is inside.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mounted {
+    pub(super) number: usize,
+    pub(super) name: RwSignal<String>,
+    pub(super) path: RwSignal<String>,
+    pub(super) read_only: RwSignal<bool>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -47,14 +68,22 @@ pub(super) struct Variable {
     pub(super) number: usize,
     pub(super) key: RwSignal<String>,
     pub(super) value: RwSignal<String>,
+    pub(super) secret: RwSignal<bool>,
+}
+
+impl Variable {
+    /// The value is one that nobody is shown, and stays.
+    fn is_kept(&self) -> bool {
+        self.secret.get() && self.value.with(|value| value == MASK)
+    }
 }
 
 impl Draft {
     pub(super) fn new() -> Self {
-        let lease = session::person_untracked()
-            .and_then(|person| person.site.default_lease)
-            .map_or(0, |duration| duration.seconds);
-        Self {
+        let site =
+            session::person_untracked().map(|person| person.site.clone()).unwrap_or_default();
+        let lease = site.default_lease.map_or(0, |duration| duration.seconds);
+        let draft = Self {
             image: RwSignal::default(),
             name: RwSignal::default(),
             name_typed: RwSignal::default(),
@@ -69,6 +98,29 @@ impl Draft {
             labels: RwSignal::default(),
             tty: RwSignal::default(),
             stdin: RwSignal::default(),
+            run_as: RwSignal::default(),
+            volumes: RwSignal::default(),
+            published: RwSignal::default(),
+            stopped: RwSignal::default(),
+            secrets_from: RwSignal::default(),
+        };
+        if !site.presets.is_empty() {
+            draft.choose(&site, Size::Preset(0));
+        }
+        draft
+    }
+
+    /// A preset fills in what it says beside CPU and memory.
+    pub(super) fn choose(&self, site: &Site, size: Size) {
+        self.size.set(size);
+        let Size::Preset(number) = size else { return };
+        let Some(preset) = site.presets.get(number) else { return };
+        self.gpus.set(preset.gpus);
+        if !preset.image.is_empty() {
+            self.image.set(preset.image.clone());
+        }
+        if let Some(lease) = preset.lease.or(site.default_lease) {
+            self.lease.set(lease.seconds);
         }
     }
 
@@ -90,14 +142,44 @@ impl Draft {
         for (key, value) in &container.environment {
             self.add_variable(key, value);
         }
+        for (key, value) in &container.secret_environment {
+            self.add_variable(key, value).secret.set(true);
+        }
+        self.secrets_from.set(container.name.clone());
+        self.published.set(container.published_ports.iter().copied().collect());
+        self.run_as.set(match container.run_as() {
+            v1::RunAs::Image => RunAs::Image,
+            v1::RunAs::Account | v1::RunAs::Unspecified => RunAs::Account,
+        });
+        for mount in &container.volumes {
+            self.add_volume(mount);
+        }
     }
 
-    pub(super) fn add_variable(&self, key: &str, value: &str) {
-        self.environment.update(|variables| {
-            let number = variables.last().map_or(0, |last| last.number + 1);
-            let (key, value) = (RwSignal::new(key.to_owned()), RwSignal::new(value.to_owned()));
-            variables.push(Variable { number, key, value });
-        });
+    pub(super) fn add_variable(&self, key: &str, value: &str) -> Variable {
+        let number =
+            self.environment.with_untracked(|all| all.last().map_or(0, |last| last.number + 1));
+        let (key, value) = (RwSignal::new(key.to_owned()), RwSignal::new(value.to_owned()));
+        let variable = Variable { number, key, value, secret: RwSignal::new(false) };
+        self.environment.update(|all| all.push(variable));
+        variable
+    }
+
+    pub(super) fn add_volume(&self, mount: &VolumeMount) {
+        let number =
+            self.volumes.with_untracked(|all| all.last().map_or(0, |last| last.number + 1));
+        let mounted = Mounted {
+            number,
+            name: RwSignal::new(mount.name.clone()),
+            path: RwSignal::new(mount.path.clone()),
+            read_only: RwSignal::new(mount.read_only),
+        };
+        self.volumes.update(|all| all.push(mounted));
+    }
+
+    /// As far as they are numbers.
+    pub(super) fn guest_ports(&self) -> Vec<u32> {
+        self.ports.with(|text| guest_port::parse_text(text, "guest_ports")).unwrap_or_default()
     }
 
     /// The request, and what cannot even be said in one.
@@ -105,6 +187,9 @@ impl Draft {
         let mut bad = Vec::new();
         let (cpu_millis, memory_bytes) = match self.size.get() {
             Size::Times(times) => size(site, times),
+            Size::Preset(number) => {
+                site.presets.get(number).map_or((0, 0), |preset| preset_size(site, preset))
+            }
             Size::Own => {
                 let mut number = |field: &str, text: String, unit: u64| {
                     parse_amount(&text, unit).unwrap_or_else(|| {
@@ -117,13 +202,19 @@ impl Draft {
                 (u32::try_from(millis).unwrap_or(u32::MAX), bytes)
             }
         };
-        let mut variables = BTreeMap::new();
+        let (mut variables, mut secrets) = (BTreeMap::new(), BTreeMap::new());
         for variable in self.environment.get() {
             let (key, value) = (variable.key.get(), variable.value.get());
             if key.is_empty() && value.is_empty() {
                 continue;
             }
-            if variables.insert(key.clone(), value).is_some() {
+            // Nobody here knows a value that is kept.
+            let value = if variable.is_kept() { String::new() } else { value };
+            let (these, others) = match variable.secret.get() {
+                true => (&mut secrets, &variables),
+                false => (&mut variables, &secrets),
+            };
+            if these.insert(key.clone(), value).is_some() || others.contains_key(&key) {
                 let field = format!("environment[{}]", key.escape_default());
                 bad.push(Violation::new(field, Problem::EnvironmentDuplicate));
             }
@@ -131,10 +222,16 @@ impl Draft {
         let node_labels = environment::parse_text(&self.labels.get(), "node_labels")
             .map_err(|violations| bad.extend(violations))
             .unwrap_or_default();
+        let guest_ports = self.guest_ports();
+        let published = self
+            .published
+            .with(|all| all.iter().copied().filter(|p| guest_ports.contains(p)).collect());
         let request = CreateRequest {
             name: self.name.get(),
             image: self.image.with(|image| image.trim().to_owned()),
             environment: variables,
+            secret_environment: secrets,
+            published_ports: published,
             guest_ports_text: self.ports.get(),
             gpus: self.gpus.get(),
             runtime: Some(RuntimeKind::Docker),
@@ -145,23 +242,53 @@ impl Draft {
             tty: self.tty.get(),
             stdin: self.stdin.get(),
             node_labels,
-            run_as: Some(RunAs::default()),
-            // What the form does not ask.
+            run_as: Some(self.run_as.get()),
+            volumes: self.mounts(),
+            // What is typed as text has no list, and a request has its id when it is sent.
             ..CreateRequest::default()
         };
         (request, bad)
+    }
+
+    fn mounts(&self) -> Vec<RequestedMount> {
+        let mount = |mounted: Mounted| RequestedMount {
+            name: mounted.name.get(),
+            path: mounted.path.with(|path| path.trim().to_owned()),
+            read_only: mounted.read_only.get(),
+        };
+        self.volumes.get().into_iter().map(mount).collect()
+    }
+
+    /// What is sent and not checked here: that it only is defined, and which secrets stay as they are.
+    pub(super) fn complete(&self, request: &mut CreateContainerRequest) {
+        request.stopped = self.stopped.get_untracked();
+        untrack(|| {
+            for variable in self.environment.get().iter().filter(|variable| variable.is_kept()) {
+                request.secret_environment.insert(variable.key.get(), MASK.to_owned());
+                request.secrets_from = self.secrets_from.get();
+            }
+        });
     }
 }
 
 /// What is sent: the checked form, so that the controller sees what the person was shown.
 pub(super) fn wire(new: NewContainer) -> CreateContainerRequest {
-    // Volumes are not asked for here, and a request has its id when it is sent.
-    let NewContainer { name, spec, lease, request_id: _, volumes: _ } = new;
+    // A request has its id when it is sent.
+    let NewContainer { name, spec, lease, request_id: _, volumes } = new;
+    let published_ports = spec.published().into_iter().map(u32::from).collect();
+    let (secret_environment, environment) =
+        spec.environment.into_iter().partition(|(key, _)| spec.secrets.contains(key));
+    let run_as = match spec.run_as {
+        RunAs::Account => v1::RunAs::Account,
+        RunAs::Image => v1::RunAs::Image,
+    };
     CreateContainerRequest {
         name: name.to_string(),
         image: spec.image.to_string(),
-        environment: spec.environment,
+        environment,
+        secret_environment,
         guest_ports: spec.guest_ports.into_iter().map(u32::from).collect(),
+        published_ports,
         gpus: spec.gpus,
         runtime: Runtime::Docker.into(),
         cpu_millis: spec.resources.cpu_millis,
@@ -174,8 +301,24 @@ pub(super) fn wire(new: NewContainer) -> CreateContainerRequest {
         tty: spec.tty,
         stdin: spec.stdin,
         node_labels: spec.node_labels,
+        run_as: run_as.into(),
+        volumes: volumes
+            .into_iter()
+            .map(|mount| VolumeMount {
+                name: mount.name.to_string(),
+                path: mount.path,
+                read_only: mount.access == Access::ReadOnly,
+            })
+            .collect(),
         ..CreateContainerRequest::default()
     }
+}
+
+pub(super) fn preset_size(site: &Site, preset: &v1::Preset) -> (u32, u64) {
+    let (cpu, memory) = size(site, 1);
+    let cpu = if preset.cpu_millis == 0 { cpu } else { preset.cpu_millis };
+    let memory = if preset.memory_bytes == 0 { memory } else { preset.memory_bytes };
+    (cpu, memory)
 }
 
 /// `times` the usual size, as far as the site allows.

@@ -4,6 +4,7 @@ mod draft;
 mod more;
 mod problems;
 mod size;
+mod storage;
 mod suggest;
 mod summary;
 
@@ -17,7 +18,9 @@ use leptos_router::{
 };
 use wasm_bindgen::JsCast as _;
 
-use self::{draft::Draft, more::More, problems::Problems, size::HowBig, summary::Summary};
+use self::{
+    draft::Draft, more::More, problems::Problems, size::HowBig, storage::Storage, summary::Summary,
+};
 use crate::{
     api::{self, Error},
     components::{Need, TextField, title},
@@ -27,6 +30,12 @@ use crate::{
     state::{announcer::announce, session},
     text, time,
 };
+
+/// What the form is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    New,
+}
 
 #[component]
 pub(crate) fn NewContainer() -> impl IntoView {
@@ -101,7 +110,8 @@ pub(crate) fn NewContainer() -> impl IntoView {
                     <legend>{text::how_long}</legend>
                     <HowLong draft problems />
                 </fieldset>
-                <More draft problems />
+                <Storage draft problems />
+                <More draft problems mode=Mode::New />
             </div>
             <Summary draft problems refused busy />
         </form>

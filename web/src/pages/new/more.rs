@@ -1,8 +1,9 @@
-use berth_core::environment;
+use berth_core::{definition::MASK, environment};
+use berth_proto::v1::RawPorts;
 use leptos::{ev, prelude::*};
 
 use super::{
-    FormField,
+    FormField, Mode,
     draft::{Draft, Variable},
     problems::Problems,
 };
@@ -10,6 +11,7 @@ use crate::{
     components::{FieldError, Glyph, Icon},
     erased,
     i18n::Words,
+    state::session,
     text,
 };
 
@@ -17,7 +19,7 @@ const FIELDS: &[&str] = &["guest_ports", "command", "environment", "node_labels"
 
 /// What most people never need. Opens by itself when something in it is wrong.
 #[component]
-pub(super) fn More(draft: Draft, problems: Problems) -> impl IntoView {
+pub(super) fn More(draft: Draft, problems: Problems, mode: Mode) -> impl IntoView {
     let open = RwSignal::new(false);
     erased::effect(move || {
         if problems.any_of(FIELDS) {
@@ -29,6 +31,7 @@ pub(super) fn More(draft: Draft, problems: Problems) -> impl IntoView {
             <legend>{text::ports_legend}</legend>
             <FormField id="guest_ports" label=text::guest_ports hint=text::guest_ports_hint
                 value=draft.ports problems placeholder="8888" />
+            <Published draft />
         </fieldset>
         <details class="card more" prop:open=move || open.get()>
             <summary>{text::more}</summary>
@@ -41,7 +44,42 @@ pub(super) fn More(draft: Draft, problems: Problems) -> impl IntoView {
             </div>
             <FormField id="node_labels" label=text::node_labels hint=text::node_labels_hint
                 value=draft.labels problems class="code" />
+            {(mode == Mode::New).then(|| view! {
+                <Check words=text::define_only hint=text::define_only_hint value=draft.stopped />
+            })}
         </details>
+    }
+}
+
+/// Where the site leaves it to the request, which ports are to be reached at the blade's address too.
+#[component]
+fn Published(draft: Draft) -> impl IntoView {
+    let asks = Memo::new(|_| {
+        session::person().is_some_and(|person| person.site.raw_ports() == RawPorts::OptIn)
+    });
+    let ports = Memo::new(move |_| draft.guest_ports());
+    view! {
+        <Show when=move || asks.get() && !ports.with(Vec::is_empty)>
+            <fieldset class="plain" aria-describedby="published-hint">
+                <legend>{text::published_ports}</legend>
+                <p class="hint" id="published-hint">{text::published_ports_hint}</p>
+                <For each=move || ports.get() key=|port| *port let:port>
+                    <label class="check">
+                        <input
+                            type="checkbox"
+                            prop:checked=move || draft.published.with(|all| all.contains(&port))
+                            on:change:target=move |event| {
+                                let wanted = event.target().checked();
+                                draft.published.update(|all| {
+                                    if wanted { all.insert(port) } else { all.remove(&port) };
+                                });
+                            }
+                        />
+                        <span class="figures">{port}</span>
+                    </label>
+                </For>
+            </fieldset>
+        </Show>
     }
 }
 
@@ -70,7 +108,7 @@ fn Environment(draft: Draft, problems: Problems) -> impl IntoView {
                 <VariableRow draft problems variable />
             </For>
             <FieldError id="environment" error />
-            <button type="button" class="button" on:click=move |_| draft.add_variable("", "")>
+            <button type="button" class="button" on:click=move |_| drop(draft.add_variable("", ""))>
                 <Glyph icon=Icon::Plus />
                 <span>{text::add_variable}</span>
             </button>
@@ -87,6 +125,11 @@ fn VariableRow(draft: Draft, problems: Problems, variable: Variable) -> impl Int
     };
     let remove = move |_| {
         draft.environment.update(|all| all.retain(|other| other.number != variable.number));
+    };
+    let keeps = move || {
+        variable.secret.get()
+            && variable.value.with(|value| value == MASK)
+            && draft.secrets_from.with(|from| !from.is_empty())
     };
     // `KEY=value` lines fill as many rows.
     let paste = move |event: ev::ClipboardEvent| {
@@ -123,16 +166,30 @@ fn VariableRow(draft: Draft, problems: Problems, variable: Variable) -> impl Int
                 on:paste=paste
             />
             <input
-                type="text"
+                type=move || if variable.secret.get() { "password" } else { "text" }
                 class="code"
                 aria-label=text::variable_value
-                placeholder="value"
+                placeholder=move || if keeps() { text::secret_kept() } else { "value" }
                 autocomplete="off"
                 autocapitalize="none"
                 spellcheck="false"
-                prop:value=move || variable.value.get()
+                prop:value=move || if keeps() { String::new() } else { variable.value.get() }
                 on:input:target=move |event| typed(variable.value, event.target().value())
             />
+            <label class="check">
+                <input
+                    type="checkbox"
+                    prop:checked=move || variable.secret.get()
+                    on:change:target=move |event| {
+                        // A value that is kept cannot be shown.
+                        if keeps() {
+                            variable.value.set(String::new());
+                        }
+                        variable.secret.set(event.target().checked());
+                    }
+                />
+                <span>{text::secret}</span>
+            </label>
             <button
                 type="button"
                 class="button ghost square"

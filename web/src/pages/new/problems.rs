@@ -19,6 +19,7 @@ use crate::{
 
 #[derive(Clone, Copy)]
 pub(super) struct Problems {
+    draft: Draft,
     checked: Memo<Result<NewContainer, Vec<Violation>>>,
     /// Fields that were left once: their problems are shown.
     shown: RwSignal<BTreeSet<&'static str>>,
@@ -43,6 +44,7 @@ impl Problems {
             }
         });
         Self {
+            draft,
             checked,
             shown: RwSignal::default(),
             all_shown: RwSignal::default(),
@@ -52,21 +54,27 @@ impl Problems {
 
     /// What would be sent; `None` while something is wrong.
     pub(super) fn request_untracked(&self) -> Option<CreateContainerRequest> {
-        self.checked.get_untracked().ok().map(wire)
+        let mut request = self.checked.get_untracked().ok().map(wire)?;
+        self.draft.complete(&mut request);
+        Some(request)
     }
 
     /// For asking the scheduler while the form is not complete: a name changes nothing about where there is room.
-    pub(super) fn what_if(&self, draft: Draft) -> Option<CreateContainerRequest> {
-        match self.checked.get() {
-            Ok(new) => Some(wire(new)),
+    pub(super) fn what_if(&self) -> Option<CreateContainerRequest> {
+        let new = match self.checked.get() {
+            Ok(new) => new,
             Err(bad) if bad.iter().all(|violation| violation.field == "name") => {
                 let person = session::person()?;
-                let (mut request, _) = draft.request(&person.site);
+                let (mut request, _) = self.draft.request(&person.site);
                 "new".clone_into(&mut request.name);
-                create::check(&request, &person.limits()).ok().map(wire)
+                create::check(&request, &person.limits()).ok()?
             }
-            Err(_) => None,
-        }
+            Err(_) => return None,
+        };
+        let mut request = wire(new);
+        // Nor do secrets, and they are sent once.
+        request.secret_environment.clear();
+        Some(request)
     }
 
     pub(super) fn show(&self, field: &'static str) {
@@ -118,6 +126,31 @@ impl Problems {
         })
     }
 
+    /// The sentence for one place in a list, by its path.
+    pub(super) fn at(
+        self,
+        field: &'static str,
+        path: Signal<String>,
+        label: Words,
+    ) -> Signal<Option<String>> {
+        Signal::derive(move || {
+            let path = path.get();
+            let refused = self.refused.with(|refused| {
+                refused.iter().find(|v| v.field == path).map(|v| v.description.clone())
+            });
+            if refused.is_some() {
+                return refused;
+            }
+            if !self.all_shown.get() && !self.shown.with(|shown| shown.contains(field)) {
+                return None;
+            }
+            self.checked.with(|checked| {
+                let violation = checked.as_ref().err()?.iter().find(|v| v.field == path)?;
+                Some(sentence("", label(), &problem(i18n::language(), &violation.problem)))
+            })
+        })
+    }
+
     /// Whether any of the fields has something to show.
     pub(super) fn any_of(self, fields: &'static [&'static str]) -> bool {
         let here = |path: &str| fields.iter().any(|field| concerns(path, field));
@@ -130,8 +163,9 @@ impl Problems {
     }
 }
 
-/// `environment_text`, `environment[KEY]` and `environment` are one place in the form.
+/// `environment_text`, `environment[KEY]` and `environment` are one place in the form, and secrets stand among the others.
 fn concerns(path: &str, field: &str) -> bool {
+    let path = path.strip_prefix("secret_").unwrap_or(path);
     path.strip_prefix(field).is_some_and(|rest| {
         let rest = rest.strip_prefix("_text").unwrap_or(rest);
         rest.is_empty() || rest.starts_with('[')
@@ -158,7 +192,8 @@ mod tests {
 
     #[test]
     fn a_problem_finds_its_field() {
-        for path in ["environment", "environment_text", "environment[A B]"] {
+        for path in ["environment", "environment_text", "environment[A B]", "secret_environment[A]"]
+        {
             assert!(concerns(path, "environment"), "{path}");
         }
         assert!(concerns("guest_ports_text[2]", "guest_ports"));

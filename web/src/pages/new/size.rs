@@ -3,7 +3,7 @@ use leptos::prelude::*;
 
 use super::{
     FormField,
-    draft::{Draft, Size, size},
+    draft::{Draft, Size, preset_size, size},
     problems::Problems,
 };
 use crate::{components::FieldError, state::session, text};
@@ -13,9 +13,12 @@ const PRESETS: [u32; 3] = [1, 2, 4];
 #[component]
 pub(super) fn HowBig(draft: Draft, problems: Problems) -> impl IntoView {
     let site = Memo::new(|_| session::person().unwrap_or_default().site.clone());
-    // Near the site's maximum two presets may be the same.
-    let presets = Memo::new(move |_| {
+    // Near the site's maximum two of them may be the same. A site that names its own sizes needs none of these.
+    let times = Memo::new(move |_| {
         let site = site.get();
+        if !site.presets.is_empty() {
+            return Vec::new();
+        }
         let mut presets: Vec<(u32, (u32, u64))> = Vec::new();
         for times in PRESETS {
             let amount = size(&site, times);
@@ -36,9 +39,17 @@ pub(super) fn HowBig(draft: Draft, problems: Problems) -> impl IntoView {
         <fieldset class="card">
             <legend>{text::how_big}</legend>
             <div class="tiles">
-                {move || presets.get().into_iter().map(|(times, (cpu, memory))| view! {
+                {move || site.get().presets.into_iter().enumerate().map(|(number, preset)| {
+                    let (cpu, memory) = site.with(|site| preset_size(site, &preset));
+                    view! {
+                        <Tile draft size=Size::Preset(number) title=Signal::stored(preset.title)>
+                            {move || amounts(cpu, memory, preset.gpus)}
+                        </Tile>
+                    }
+                }).collect_view()}
+                {move || times.get().into_iter().map(|(times, (cpu, memory))| view! {
                     <Tile draft size=Size::Times(times) title=Signal::derive(move || name(times).to_owned())>
-                        {move || format!("{} · {}", text::cores(cores(cpu)), bytes(memory))}
+                        {move || amounts(cpu, memory, 0)}
                     </Tile>
                 }).collect_view()}
                 <Tile draft size=Size::Own title=Signal::derive(|| text::own_size().to_owned())>
@@ -78,6 +89,14 @@ pub(super) fn HowBig(draft: Draft, problems: Problems) -> impl IntoView {
     }
 }
 
+fn amounts(cpu: u32, memory: u64, gpus: u32) -> String {
+    let mut words = vec![text::cores(cores(cpu)), bytes(memory)];
+    if gpus > 0 {
+        words.push(text::gpus(gpus));
+    }
+    words.join(" · ")
+}
+
 #[component]
 fn Tile(draft: Draft, size: Size, title: Signal<String>, children: Children) -> impl IntoView {
     view! {
@@ -86,7 +105,9 @@ fn Tile(draft: Draft, size: Size, title: Signal<String>, children: Children) -> 
                 type="radio"
                 name="size"
                 prop:checked=move || draft.size.get() == size
-                on:change=move |_| draft.size.set(size)
+                on:change=move |_| {
+                    draft.choose(&session::person_untracked().unwrap_or_default().site, size);
+                }
             />
             <span class="tile-name">{title}</span>
             <span class="muted figures">{children()}</span>

@@ -25,7 +25,7 @@ pub(super) fn Summary(
     let answer = RwSignal::new(None::<ExplainPlacementResponse>);
     erased::effect(move || {
         i18n::language();
-        let Some(request) = problems.what_if(draft) else {
+        let Some(request) = problems.what_if() else {
             answer.set(None);
             return;
         };
@@ -70,7 +70,11 @@ pub(super) fn Summary(
                 class="button primary wide"
                 aria-disabled=move || busy.get().then_some("true")
             >
-                {move || if busy.get() { text::creating() } else { text::create() }}
+                {move || match (busy.get(), draft.stopped.get()) {
+                    (true, _) => text::creating(),
+                    (false, true) => text::define(),
+                    (false, false) => text::create(),
+                }}
             </button>
         </aside>
     }
