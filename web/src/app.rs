@@ -11,7 +11,7 @@ use wasm_bindgen::JsCast as _;
 use crate::{
     components::{ConnectionNotice, Guard, Lazy, Nav, Shortcuts},
     erased,
-    pages::{Account, ContainerPage, Containers, NotFound, SignIn},
+    pages::{ContainerPage, Containers, NotFound, SignIn},
     parts::Part,
     routes,
     state::{announcer::Announcer, session},
@@ -46,14 +46,16 @@ fn Frame() -> impl IntoView {
                     <Route path=path!("/sign-in") view=SignIn />
                     <Route path=path!("/") view=|| view! { <Guard><Containers /></Guard> } />
                     <Route path=path!("/new") view=|| view! { <Guard><Lazy part=Part::New /></Guard> } />
+                    <Route path=path!("/home") view=|| view! { <Guard><Lazy part=Part::Files /></Guard> } />
                     <Route path=path!("/c/:name") view=|| view! { <Guard><ContainerPage /></Guard> } />
                     <Route path=path!("/c/:name/terminal") view=|| view! { <Guard><Lazy part=Part::Terminal /></Guard> } />
                     <Route path=path!("/c/:name/files") view=|| view! { <Guard><Lazy part=Part::Files /></Guard> } />
                     <Route path=path!("/c/:name/logs") view=|| view! { <Guard><Lazy part=Part::Logs /></Guard> } />
                     <Route path=path!("/c/:name/graphs") view=|| view! { <Guard><Lazy part=Part::Graphs /></Guard> } />
+                    <Route path=path!("/c/:name/definition") view=|| view! { <Guard><Lazy part=Part::New /></Guard> } />
                     <Route path=path!("/admin/nodes/:name") view=|| view! { <Guard><Lazy part=Part::NodeGraphs /></Guard> } />
                     <Route path=path!("/admin/nodes") view=|| view! { <Guard><Lazy part=Part::Nodes /></Guard> } />
-                    <Route path=path!("/account") view=|| view! { <Guard><Account /></Guard> } />
+                    <Route path=path!("/account") view=|| view! { <Guard><Lazy part=Part::Account /></Guard> } />
                 </Routes>
             </main>
         </div>

@@ -25,6 +25,14 @@ pub(crate) fn set_language(language: Language) {
 /// a hundred kilobytes in all.
 pub(crate) type Words = fn() -> &'static str;
 
+/// A sentence on what is wrong: in English the problem is the rest of it and wants its subject; in Japanese it is one.
+pub(crate) fn about(subject: &str, problem: &str) -> String {
+    match language() {
+        Language::English => format!("{subject} {problem}."),
+        Language::Japanese => problem.to_owned(),
+    }
+}
+
 /// `name: "English", "日本語";` or `name(parameter): "{parameter} ...", "...";`
 macro_rules! texts {
     ($( $name:ident $(( $($parameter:ident),+ ))? : $english:literal, $japanese:literal; )*) => {

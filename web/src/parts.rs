@@ -9,7 +9,8 @@ use leptos::{
 };
 
 use crate::pages::{
-    ContainerGraphs, FilesPage, Glance, LogsPage, NewContainer, NodeGraphs, Nodes, TerminalPage,
+    Account, ContainerGraphs, Details, FilesPage, FormPage, Glance, LogsPage, NodeGraphs, Nodes,
+    TerminalPage,
 };
 
 /// Draws the page, once it is here.
@@ -18,11 +19,16 @@ type Loading = Pin<Box<dyn Future<Output = Result<Draw, SplitLoaderError>>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
+    Account,
+    /// What of a container's page comes a moment later.
+    Details,
+    /// Of containers, and of the home.
     Files,
     /// The small graphs on a container's page.
     Glance,
     Graphs,
     Logs,
+    /// The form: of a new container, and of one that is there.
     New,
     NodeGraphs,
     Nodes,
@@ -33,6 +39,8 @@ impl Part {
     /// Once per page, however often it is called; after a failure the next call is another attempt.
     pub(crate) fn load(self) -> Loading {
         match self {
+            Part::Account => Box::pin(account()),
+            Part::Details => Box::pin(details()),
             Part::Files => Box::pin(files()),
             Part::Glance => Box::pin(glance()),
             Part::Graphs => Box::pin(graphs()),
@@ -47,6 +55,16 @@ impl Part {
 
 // What is reachable from one of these alone is in its file. They give a function and not a page: a page belongs to what
 // asks for it, and is drawn anew each time.
+
+#[wasm_split(account, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn account() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <Account /> }.into_any())
+}
+
+#[wasm_split(details, wasm_split_path = ::leptos::wasm_split, fallible)]
+fn details() -> Result<Draw, SplitLoaderError> {
+    Ok(|| view! { <Details /> }.into_any())
+}
 
 #[wasm_split(files, wasm_split_path = ::leptos::wasm_split, fallible)]
 fn files() -> Result<Draw, SplitLoaderError> {
@@ -70,7 +88,7 @@ fn logs() -> Result<Draw, SplitLoaderError> {
 
 #[wasm_split(new, wasm_split_path = ::leptos::wasm_split, fallible)]
 fn new() -> Result<Draw, SplitLoaderError> {
-    Ok(|| view! { <NewContainer /> }.into_any())
+    Ok(|| view! { <FormPage /> }.into_any())
 }
 
 #[wasm_split(node_graphs, wasm_split_path = ::leptos::wasm_split, fallible)]

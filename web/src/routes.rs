@@ -34,8 +34,13 @@ pub(crate) fn terminal(name: &str, owner: &str, number: Option<u32>) -> String {
 }
 
 /// Without a path: where a person's files most likely are.
+///
+/// Without a name: the home's own, which are there without any container.
 pub(crate) fn files(name: &str, owner: &str, path: Option<&str>) -> String {
-    let mut route = format!("/c/{}/files", encode(name));
+    let mut route = match name {
+        "" => HOME.to_owned(),
+        name => format!("/c/{}/files", encode(name)),
+    };
     let mut separator = '?';
     if !owner.is_empty() {
         route.push_str(&format!("?owner={}", encode(owner)));
@@ -53,6 +58,10 @@ pub(crate) fn logs(name: &str, owner: &str) -> String {
 
 pub(crate) fn graphs(name: &str, owner: &str) -> String {
     below(name, owner, "graphs")
+}
+
+pub(crate) fn definition(name: &str, owner: &str) -> String {
+    below(name, owner, "definition")
 }
 
 fn below(name: &str, owner: &str, page: &str) -> String {
@@ -134,6 +143,7 @@ mod tests {
         assert_eq!(terminal("web", "b", Some(3)), "/c/web/terminal?owner=b&t=3");
         assert_eq!(files("web", "", None), "/c/web/files");
         assert_eq!(files("web", "b", Some("/a b/&")), "/c/web/files?owner=b&path=/a%20b/%26");
+        assert_eq!(files("", "", Some("/a")), "/home?path=/a");
         assert_eq!(logs("web", ""), "/c/web/logs");
         assert_eq!(graphs("web", "b&c"), "/c/web/graphs?owner=b%26c");
         assert_eq!(node("blade-1"), "/admin/nodes/blade-1");

@@ -3,20 +3,25 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use berth_core::{fault::FaultKind, storage::RunAs};
+use berth_core::{fault::FaultKind, image::ImageRef, storage::RunAs};
 use berth_reconcile::runtime::{CreateOrder, EngineContainer, EngineId, Error};
-use berth_storage::{Access, Image, Key, Storage};
+use berth_storage::{Access, Key, Storage};
 use bollard::models::{Mount, MountBindOptions, MountBindOptionsPropagationEnum, MountType};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{
+    task::spawn_blocking,
+    time::{Instant, timeout},
+};
 
 use crate::{engine::quick, image::ImageFacts, names::Identity};
 
 /// A share whose server has gone away answers never.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Somebody may give the name to another image behind our back.
+const KNOWN: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub(crate) struct Keeper {
@@ -30,6 +35,7 @@ struct Known {
     keys: HashMap<EngineId, Key>,
     /// Prepared, and perhaps not yet in the engine.
     creating: HashSet<Key>,
+    images: HashMap<ImageRef, (Instant, Arc<ImageFacts>)>,
 }
 
 /// What the engine's request gets of it.
@@ -76,13 +82,11 @@ impl Keeper {
         let Some(belongings) = order.spec.belongings.clone() else {
             return Ok((creating, Prepared::default()));
         };
-        let facts = ImageFacts::read(quick(engine.inspect_image(order.spec.image.as_str())).await?);
+        let facts = self.facts(engine, &order.spec.image).await?;
         let storage = self.storage.clone();
         let prepared = self
             .blocking(move || {
-                let accounts = facts.accounts();
-                let image = Image { user: facts.user(&accounts), accounts };
-                let mounts = storage.prepare(key, &belongings, &image)?;
+                let mounts = storage.prepare(key, &belongings, facts.image())?;
                 let home = mounts.iter().any(|mount| mount.target == belongings.holder.home());
                 let posix = belongings.holder.posix;
                 let account = belongings.run_as == RunAs::Account;
@@ -99,6 +103,33 @@ impl Keeper {
             })
             .await?;
         Ok((creating, prepared))
+    }
+
+    /// A class starts forty of one image at once.
+    async fn facts(
+        &self,
+        engine: &bollard::Docker,
+        image: &ImageRef,
+    ) -> Result<Arc<ImageFacts>, Error> {
+        let known = self.lock().images.get(image).cloned();
+        if let Some((at, facts)) = known
+            && at.elapsed() < KNOWN
+        {
+            return Ok(facts);
+        }
+        let answer = quick(engine.inspect_image(image.as_str())).await?;
+        let facts = spawn_blocking(move || ImageFacts::read(answer)).await;
+        let facts = facts.map_err(|error| Error::fault(FaultKind::Engine, error.to_string()))?;
+        let facts = Arc::new(facts);
+        let mut known = self.lock();
+        known.images.retain(|_, (at, _)| at.elapsed() < KNOWN);
+        known.images.insert(image.clone(), (Instant::now(), Arc::clone(&facts)));
+        Ok(facts)
+    }
+
+    /// After a pull: the name may be another image's now.
+    pub(crate) fn forget(&self, image: &ImageRef) {
+        self.lock().images.remove(image);
     }
 
     /// Before a start. Of one that was not prepared there is nothing to do.

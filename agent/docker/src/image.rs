@@ -10,22 +10,29 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use berth_storage::{Ids, ImageAccounts};
+use berth_storage::{Ids, Image, ImageAccounts};
 use bollard::models::ImageInspect;
 use rustix::fs::{CWD, FileType, Mode, OFlags, ResolveFlags, fstat, openat, openat2};
 
 /// Longer lists are no image's.
 const LIST_MAXIMUM: u64 = 1 << 20;
 
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct ImageFacts {
-    user: String,
     working_directory: String,
+    image: Image,
+}
+
+/// What an inspection says.
+#[derive(Debug, Default)]
+struct Inspected {
+    user: String,
     /// The uppermost first.
     layers: Vec<PathBuf>,
 }
 
 impl ImageFacts {
+    /// Reads files.
     pub(crate) fn read(answer: ImageInspect) -> Self {
         let config = answer.config.unwrap_or_default();
         let driver = answer.graph_driver.unwrap_or_default();
@@ -35,24 +42,31 @@ impl ImageFacts {
             let lower = driver.data.get("LowerDir").map(String::as_str).unwrap_or_default();
             layers.extend(lower.split(':').filter(|path| !path.is_empty()).map(PathBuf::from));
         }
+        let inspected = Inspected { user: config.user.unwrap_or_default(), layers };
+        let accounts = inspected.accounts();
         Self {
-            user: config.user.unwrap_or_default(),
             working_directory: config.working_dir.unwrap_or_default(),
-            layers,
+            image: Image { user: inspected.user(&accounts), accounts },
         }
+    }
+
+    pub(crate) fn image(&self) -> &Image {
+        &self.image
     }
 
     /// It does not care where it begins, or begins in a home that is not its owner's.
     pub(crate) fn works_in_root(&self) -> bool {
         matches!(self.working_directory.as_str(), "" | "/" | "/root")
     }
+}
 
-    pub(crate) fn accounts(&self) -> ImageAccounts {
+impl Inspected {
+    fn accounts(&self) -> ImageAccounts {
         ImageAccounts { passwd: self.list("etc/passwd"), group: self.list("etc/group") }
     }
 
     /// `name`, `uid`, `name:group`, `uid:gid`: what the lists do not explain is root, as for an image that says nothing.
-    pub(crate) fn user(&self, accounts: &ImageAccounts) -> Ids {
+    fn user(&self, accounts: &ImageAccounts) -> Ids {
         let (user, group) = match self.user.split_once(':') {
             Some((user, group)) => (user, Some(group)),
             None => (self.user.as_str(), None),
@@ -116,10 +130,9 @@ mod tests {
 
     use super::*;
 
-    fn facts(user: &str, layers: &[&Path]) -> ImageFacts {
-        ImageFacts {
+    fn facts(user: &str, layers: &[&Path]) -> Inspected {
+        Inspected {
             user: user.to_owned(),
-            working_directory: String::new(),
             layers: layers.iter().map(|path| path.to_path_buf()).collect(),
         }
     }

@@ -149,7 +149,10 @@ impl Runtime for Docker {
         image: &ImageRef,
         progress: &watch::Sender<Option<PullProgress>>,
     ) -> Result<(), Error> {
-        pull::pull(&self.inner.engine, image, self.inner.options.pull_timeout, progress).await
+        let pulled =
+            pull::pull(&self.inner.engine, image, self.inner.options.pull_timeout, progress).await;
+        self.inner.keeper.forget(image);
+        pulled
     }
 
     async fn networks(&self) -> Result<BTreeSet<UserId>, Error> {

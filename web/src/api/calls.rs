@@ -29,8 +29,8 @@ pub(crate) async fn create_container(request: &CreateContainerRequest) -> Result
     unary(method::CONTAINER_CREATE_CONTAINER, request, Once).await
 }
 
-pub(crate) async fn get_container(name: String) -> Result<Container, Error> {
-    let request = GetContainerRequest { name, owner: String::new() };
+pub(crate) async fn get_container(name: String, owner: String) -> Result<Container, Error> {
+    let request = GetContainerRequest { name, owner };
     unary(method::CONTAINER_GET_CONTAINER, &request, Once).await
 }
 
@@ -40,6 +40,29 @@ pub(crate) async fn list_own_containers() -> Result<Vec<Container>, Error> {
     let answer: ListContainersResponse =
         unary(method::CONTAINER_LIST_CONTAINERS, &request, Once).await?;
     Ok(answer.containers)
+}
+
+/// What it is to be, in the fields that `fields` names. Sent again it changes nothing more.
+pub(crate) async fn update_container(
+    container: Container,
+    fields: &[&str],
+    how: Update,
+) -> Result<Container, Error> {
+    let paths = fields.iter().map(|&field| field.to_owned()).collect();
+    let request = UpdateContainerRequest {
+        container: Some(container),
+        update_mask: Some(prost_types::FieldMask { paths }),
+        allow_recreation: how == Update::Anew,
+        validate_only: false,
+    };
+    unary(method::CONTAINER_UPDATE_CONTAINER, &request, Once).await
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Update {
+    /// Refused where it takes another container.
+    InPlace,
+    Anew,
 }
 
 pub(crate) async fn explain_placement(

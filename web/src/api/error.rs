@@ -16,7 +16,7 @@ impl Error {
     /// A WebSocket was closed with a gRPC code and a sentence.
     pub(crate) fn closed(code: u32, message: String) -> Self {
         let code = Code::from_number(code);
-        Error::Status(Status { code, message, violations: Vec::new() })
+        Error::Status(Status { code, message, violations: Vec::new(), recreation: Vec::new() })
     }
 
     pub(crate) fn code(&self) -> Option<Code> {
@@ -39,6 +39,14 @@ impl Error {
         match self {
             Error::Network | Error::Garbled => &[],
             Error::Status(status) => &status.violations,
+        }
+    }
+
+    /// What takes another container in this one's place.
+    pub(crate) fn recreation(&self) -> &[FieldViolation] {
+        match self {
+            Error::Network | Error::Garbled => &[],
+            Error::Status(status) => &status.recreation,
         }
     }
 

@@ -72,6 +72,8 @@ pub(crate) struct Status {
     /// In the caller's language; may be empty.
     pub(crate) message: String,
     pub(crate) violations: Vec<FieldViolation>,
+    /// What cannot be changed without making the container anew.
+    pub(crate) recreation: Vec<FieldViolation>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,6 +117,7 @@ impl Trailers {
                 code: Code::from_number(code.unwrap_or(2)),
                 message: self.message.clone(),
                 violations: violations(&self.details),
+                recreation: recreation(&self.details),
             }),
         }
     }
@@ -159,6 +162,36 @@ struct RpcFieldViolation {
     field: String,
     #[prost(string, tag = "2")]
     description: String,
+}
+
+/// google.rpc.PreconditionFailure
+#[derive(Clone, PartialEq, prost::Message)]
+struct PreconditionFailure {
+    #[prost(message, repeated, tag = "1")]
+    violations: Vec<RpcPrecondition>,
+}
+
+#[derive(Clone, PartialEq, prost::Message)]
+struct RpcPrecondition {
+    #[prost(string, tag = "1")]
+    kind: String,
+    #[prost(string, tag = "2")]
+    subject: String,
+    #[prost(string, tag = "3")]
+    description: String,
+}
+
+fn recreation(details: &[u8]) -> Vec<FieldViolation> {
+    let Ok(status) = RpcStatus::decode(details) else { return Vec::new() };
+    status
+        .details
+        .iter()
+        .filter(|any| any.type_url.ends_with("/google.rpc.PreconditionFailure"))
+        .filter_map(|any| PreconditionFailure::decode(any.value.as_slice()).ok())
+        .flat_map(|failure| failure.violations)
+        .filter(|violation| violation.kind == "NEEDS_RECREATION")
+        .map(|v| FieldViolation { field: v.subject, description: v.description })
+        .collect()
 }
 
 fn violations(details: &[u8]) -> Vec<FieldViolation> {
@@ -215,6 +248,27 @@ mod tests {
             assert_eq!(status.violations[0].field, "guest_ports[1]");
             assert_eq!(status.violations[0].description, "is not a port");
         }
+    }
+
+    #[test]
+    fn what_takes_a_recreation_is_found() {
+        let violation = |kind: &str, subject: &str| RpcPrecondition {
+            kind: kind.into(),
+            subject: subject.into(),
+            description: String::new(),
+        };
+        let failure = PreconditionFailure {
+            violations: vec![violation("NEEDS_RECREATION", "image"), violation("OTHER", "tty")],
+        };
+        let status = RpcStatus {
+            details: vec![prost_types::Any {
+                type_url: "type.googleapis.com/google.rpc.PreconditionFailure".into(),
+                value: failure.encode_to_vec(),
+            }],
+        };
+        let found = recreation(&status.encode_to_vec());
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].field, "image");
     }
 
     #[test]

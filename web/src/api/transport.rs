@@ -133,7 +133,8 @@ async fn open(method: &'static str, request: &[u8]) -> Result<Stream, Error> {
         trailers = Some(found);
     } else if !response.ok() {
         let code = Code::from_http(response.status());
-        let status = Status { code, message: String::new(), violations: Vec::new() };
+        let status =
+            Status { code, message: String::new(), violations: Vec::new(), recreation: Vec::new() };
         return Err(Error::Status(status));
     } else if !header("content-type").is_some_and(|t| t.starts_with("application/grpc-web")) {
         return Err(Error::Garbled);

@@ -1,4 +1,4 @@
-//! The calls about homes and volumes.
+//! The calls about homes, volumes and share links.
 
 use berth_proto::{method, v1::*};
 
@@ -30,4 +30,34 @@ pub(crate) async fn delete_volume(name: String, owner: String) -> Result<(), Err
 
 pub(crate) async fn get_home(owner: String) -> Result<Home, Error> {
     unary(method::VOLUME_GET_HOME, &GetHomeRequest { owner }, Once).await
+}
+
+/// A person has few.
+pub(crate) async fn list_share_links(name: String, owner: String) -> Result<Vec<ShareLink>, Error> {
+    let request = ListShareLinksRequest { name, owner, page_size: 500, page_token: String::new() };
+    let answer: ListShareLinksResponse =
+        unary(method::APP_LIST_SHARE_LINKS, &request, Once).await?;
+    Ok(answer.share_links)
+}
+
+/// For so many seconds; 0 for what the site says. Not made twice: each is another link.
+pub(crate) async fn create_share_link(
+    name: String,
+    owner: String,
+    port: u32,
+    seconds: i64,
+) -> Result<CreateShareLinkResponse, Error> {
+    let lifetime = (seconds > 0).then_some(prost_types::Duration { seconds, nanos: 0 });
+    let request = CreateShareLinkRequest { name, owner, port, lifetime };
+    unary(method::APP_CREATE_SHARE_LINK, &request, Never).await
+}
+
+pub(crate) async fn delete_share_link(
+    name: String,
+    owner: String,
+    id: String,
+) -> Result<(), Error> {
+    let request = DeleteShareLinkRequest { name, owner, id };
+    let DeleteShareLinkResponse {} = unary(method::APP_DELETE_SHARE_LINK, &request, Never).await?;
+    Ok(())
 }

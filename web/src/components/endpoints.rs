@@ -9,7 +9,11 @@ use super::{
 };
 use crate::text;
 
+/// The port of a blade; empty where the site gives none.
 fn address(endpoint: &Endpoint) -> String {
+    if endpoint.host.is_empty() {
+        return String::new();
+    }
     // An IPv6 address is bracketed beside a port.
     if endpoint.host.contains(':') {
         format!("[{}]:{}", endpoint.host, endpoint.host_port)
@@ -54,8 +58,12 @@ pub(crate) fn EndpointList(#[prop(into)] endpoints: Signal<Vec<Endpoint>>) -> im
                         let address = address(&endpoint);
                         let copied =
                             if endpoint.url.is_empty() { address.clone() } else { endpoint.url.clone() };
+                        // Beside an https name, what does not speak HTTP is reached so.
+                        let raw = (!address.is_empty() && !endpoint.url.contains(&address)
+                            && !endpoint.url.is_empty())
+                        .then(|| view! { <code class="muted">{address}</code> });
                         let shown = if endpoint.url.is_empty() {
-                            view! { <code>{address.clone()}</code> }.into_any()
+                            view! { <code>{copied.clone()}</code> }.into_any()
                         } else {
                             view! {
                                 <a
@@ -76,7 +84,8 @@ pub(crate) fn EndpointList(#[prop(into)] endpoints: Signal<Vec<Endpoint>>) -> im
                                     {move || text::guest_port_number(endpoint.guest_port)}
                                 </span>
                                 {shown}
-                                <CopyButton value=Signal::stored(copied) what=Signal::stored(address) />
+                                {raw}
+                                <CopyButton value=Signal::stored(copied.clone()) what=Signal::stored(copied) />
                             </li>
                         }
                     })

@@ -23,6 +23,7 @@ pub(crate) fn Nav() -> impl IntoView {
             <ul>
                 <Item href=routes::CONTAINERS icon=Icon::Box words=text::containers />
                 <Item href=routes::NEW icon=Icon::Plus words=text::new_short />
+                <Item href=routes::HOME icon=Icon::Home words=text::home />
                 <Show when=move || administrator.get()>
                     <Item href=routes::NODES icon=Icon::Server words=text::blades />
                 </Show>

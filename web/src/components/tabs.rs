@@ -9,10 +9,12 @@ pub(crate) enum Tab {
     Logs,
     Files,
     Graphs,
+    Definition,
 }
 
 impl Tab {
-    const ALL: [Tab; 5] = [Tab::Overview, Tab::Terminal, Tab::Logs, Tab::Files, Tab::Graphs];
+    const ALL: [Tab; 6] =
+        [Tab::Overview, Tab::Terminal, Tab::Logs, Tab::Files, Tab::Graphs, Tab::Definition];
 
     fn words(self) -> Words {
         match self {
@@ -21,6 +23,7 @@ impl Tab {
             Tab::Logs => text::logs,
             Tab::Files => text::files,
             Tab::Graphs => text::graphs,
+            Tab::Definition => text::definition,
         }
     }
 
@@ -31,6 +34,7 @@ impl Tab {
             Tab::Logs => routes::logs(name, owner),
             Tab::Files => routes::files(name, owner, None),
             Tab::Graphs => routes::graphs(name, owner),
+            Tab::Definition => routes::definition(name, owner),
         }
     }
 }

@@ -9,10 +9,18 @@ pub(crate) use listing::{Listing, list};
 pub(crate) use order::{Column, Direction, Order};
 pub(crate) use path::{ROOT, crumbs, is_hidden, join, name_problem, parent, url};
 
-/// Whose container's files.
+/// Whose files: of a container, or of the home.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Whose {
+    /// Empty for the home's own.
     pub(crate) name: String,
     /// Empty for the caller's own.
     pub(crate) owner: String,
+}
+
+impl Whose {
+    /// A home needs no container.
+    pub(crate) fn is_home(&self) -> bool {
+        self.name.is_empty()
+    }
 }

@@ -4,7 +4,7 @@ use berth_proto::v1::{
 use leptos::prelude::*;
 use leptos_router::hooks::{use_params_map, use_query_map};
 
-use super::{delete_container::DeleteContainer, facts::Facts, lease::Lease, row};
+use super::{delete_container::DeleteContainer, details::Shown, lease::Lease, row};
 use crate::{
     components::{
         Act, ActButton, Acting, EndpointList, Failure, Glyph, Icon, LazyPiece, PhaseBadge, PullBar,
@@ -84,6 +84,10 @@ fn Detail(
     let name = Memo::new(move |_| part().with(|c| c.name.clone()));
     let full_name = Memo::new(move |_| part().with(|c| c.full_name.clone()));
     let pull = Memo::new(move |_| part().with(|c| c.pull));
+    // For what comes after the page itself.
+    provide_context(Shown { container: part(), owner });
+    let any_port =
+        Memo::new(move |_| part().with(|c| c.app_url_template.replacen("{port}", "PORT", 1)));
     let endpoints = Memo::new(move |_| part().with(|c| c.endpoints.clone()));
     let acting = Acting::new(feed.all);
     let deleting = RwSignal::new(false);
@@ -139,6 +143,9 @@ fn Detail(
                 none.then(|| view! { <p class="muted">{words}</p> })
             }}
             <EndpointList endpoints />
+            <Show when=move || !any_port.with(String::is_empty)>
+                <p class="hint">{text::any_port} " " <code>{any_port}</code></p>
+            </Show>
         </section>
         <section class="card glance" aria-labelledby="use">
             <div class="card-head">
@@ -148,7 +155,7 @@ fn Detail(
             <LazyPiece part=Part::Glance />
         </section>
         <Lease container=part() acting />
-        <Facts container=part() />
+        <LazyPiece part=Part::Details />
         <DeleteContainer container=part() open=deleting />
     }
 }
@@ -204,13 +211,17 @@ fn acts(phase: Phase, start: Act) -> Vec<(Act, &'static str)> {
 /// Why it is as it is, and what would help.
 #[component]
 fn Why(container: ArcRwSignal<Container>, #[prop(into)] phase: Signal<Phase>) -> impl IntoView {
-    let again = {
+    let way_on = {
         let container = container.clone();
         move || {
             container.with(|c| {
-                let memory = c.reason.as_ref().is_some_and(|r| r.code() == ReasonCode::OutOfMemory);
                 let own = session::person().is_some_and(|p| p.owner_key(&c.owner).is_empty());
-                (memory && own).then(|| routes::new_from(&c.name))
+                let code = c.reason.as_ref().filter(|_| own)?.code();
+                if code == ReasonCode::OutOfMemory {
+                    return Some((routes::new_from(&c.name), text::new_like_this));
+                }
+                (code == ReasonCode::OverQuota)
+                    .then(|| (routes::HOME.to_owned(), text::home_and_volumes))
             })
         }
     };
@@ -226,15 +237,15 @@ fn Why(container: ArcRwSignal<Container>, #[prop(into)] phase: Signal<Phase>) ->
     };
     move || {
         let reason = reason.get().filter(|reason| !reason.message.is_empty())?;
-        let again = again();
+        let way_on = way_on();
         Some(view! {
             <div class=class>
                 <div>
                     <p>{reason.message}</p>
                     <p class="muted">{reason.remedy}</p>
                 </div>
-                {again.map(|href| view! {
-                    <a class="button" href=href>{text::new_like_this}</a>
+                {way_on.map(|(href, words)| view! {
+                    <a class="button" href=href>{words}</a>
                 })}
             </div>
         })

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use berth_core::text::{bytes, cores};
-use berth_proto::v1::Container;
+use berth_proto::v1::{Container, HomeScope, RunAs};
 use leptos::prelude::*;
 
 use crate::{components::Moment, i18n::Words, text};
@@ -18,6 +18,21 @@ pub(crate) fn Facts(container: ArcRwSignal<Container>) -> impl IntoView {
     let environment = Memo::new(move |_| shared.with_value(|c| c.with(|c| c.environment.clone())));
     let gpus =
         Memo::new(move |_| shared.with_value(|c| c.with(|c| (c.gpus, c.gpu_ids.join(", ")))));
+    let volumes = Memo::new(move |_| shared.with_value(|c| c.with(|c| c.volumes.clone())));
+    let run_as = move || match shared.with_value(|c| c.with(Container::run_as)) {
+        RunAs::Image => text::run_as_image().trim_end_matches('.'),
+        RunAs::Account | RunAs::Unspecified => text::run_as_you().trim_end_matches('.'),
+    };
+    let home = move || {
+        let (path, scope, placed) = shared
+            .with_value(|c| c.with(|c| (c.home_path.clone(), c.home_scope(), !c.node.is_empty())));
+        match (scope, placed) {
+            (HomeScope::Unspecified, false) => text::home_later().to_owned(),
+            (HomeScope::Unspecified, true) => text::home_none().to_owned(),
+            (HomeScope::Shared, _) => text::home_at_shared(path),
+            (HomeScope::Node, _) => text::home_at_node(path),
+        }
+    };
     let labels = part(|c| pairs(&c.node_labels));
     view! {
         <section class="card" aria-labelledby="definition">
@@ -52,6 +67,22 @@ pub(crate) fn Facts(container: ArcRwSignal<Container>) -> impl IntoView {
                     }}
                 </dd></div>
                 <Fact term=text::node_labels value=labels />
+                <div><dt>{text::run_as}</dt><dd>{run_as}</dd></div>
+                <div><dt>{text::home}</dt><dd>{home}</dd></div>
+                <Show when=move || !volumes.with(Vec::is_empty)>
+                    <div><dt>{text::volumes}</dt><dd>
+                        <ul>
+                            {move || volumes.get().into_iter().map(|mount| view! {
+                                <li>
+                                    <code>{mount.name}</code> " - " <code>{mount.path}</code>
+                                    {mount.read_only.then(|| view! {
+                                        " " <span class="muted">{move || text::in_brackets(text::read_only())}</span>
+                                    })}
+                                </li>
+                            }).collect_view()}
+                        </ul>
+                    </dd></div>
+                </Show>
                 <div><dt>{text::created}</dt><dd><Moment at=created /></dd></div>
                 <Show when=move || started.get().is_some()>
                     <div><dt>{text::started}</dt><dd><Moment at=started /></dd></div>

@@ -2,9 +2,11 @@
 //! finds what keeps people out.
 
 mod accessibility;
+mod definition;
 mod driver;
 mod files;
 mod graphs;
+mod home;
 mod logs;
 mod parts;
 mod saying;
@@ -129,4 +131,38 @@ async fn logs_in_english() {
 async fn logs_in_japanese() {
     let demo = Demo::from_environment().unwrap();
     with_browser(Language::Japanese, async move |browser| logs::logs(&browser, &demo).await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn home_in_english() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::English, async move |browser| home::home(&browser, &demo).await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn home_in_japanese() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::Japanese, async move |browser| home::home(&browser, &demo).await).await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn definition_in_english() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::English, async move |browser| {
+        definition::definition(&browser, &demo).await;
+    })
+    .await;
+}
+
+#[tokio::test]
+#[ignore = "needs a running demo: BERTH_DEMO"]
+async fn definition_in_japanese() {
+    let demo = Demo::from_environment().unwrap();
+    with_browser(Language::Japanese, async move |browser| {
+        definition::definition(&browser, &demo).await;
+    })
+    .await;
 }

@@ -1,4 +1,4 @@
-//! The files of one container, a folder at a time.
+//! The files of one container or of the home, a folder at a time.
 
 mod clash;
 mod keys;
@@ -23,7 +23,8 @@ use self::{
 };
 use crate::{
     components::{Failure, Glyph, Icon, Tab, Tabs, title},
-    files::{self, upload},
+    files::{self, Whose, upload},
+    pages::home::HomeHead,
     routes, text,
 };
 
@@ -32,20 +33,20 @@ pub(crate) fn FilesPage() -> impl IntoView {
     upload::uploads().only_mine();
     let place = Place::new();
     let name = move || place.whose.get().name;
-    title(move || text::files_of(name()));
+    let is_home = place.whose.with_untracked(Whose::is_home);
+    title(
+        move || if is_home { text::home_and_volumes().to_owned() } else { text::files_of(name()) },
+    );
+    let owner = Memo::new(move |_| place.whose.get().owner);
     keys::listen(place);
     let over = drop_zone(place);
     view! {
         <div class="files-page">
-            <nav class="crumbs" aria-label=text::breadcrumbs>
-                <ol>
-                    <li><a href=routes::CONTAINERS>{text::containers}</a></li>
-                    <li><a href=move || place.container()>{name}</a></li>
-                    <li aria-current="page">{text::files}</li>
-                </ol>
-            </nav>
-            <h1 class="unseen">{move || text::files_of(name())}</h1>
-            <Tabs name=Signal::derive(name) owner=Signal::derive(move || place.whose.get().owner) here=Tab::Files />
+            {if is_home {
+                view! { <HomeHead owner /> }.into_any()
+            } else {
+                view! { <ContainerHead place /> }.into_any()
+            }}
             <Tools place />
             {move || place.error.get().map(|error| view! { <Failure error=Signal::stored(error) /> })}
             {move || place.unread.get().map(|names| view! {
@@ -66,6 +67,23 @@ pub(crate) fn FilesPage() -> impl IntoView {
         <Naming place />
         <Removing place />
         <Clash />
+    }
+}
+
+#[component]
+fn ContainerHead(place: Place) -> impl IntoView {
+    let name = Signal::derive(move || place.whose.get().name);
+    let owner = Signal::derive(move || place.whose.get().owner);
+    view! {
+        <nav class="crumbs" aria-label=text::breadcrumbs>
+            <ol>
+                <li><a href=routes::CONTAINERS>{text::containers}</a></li>
+                <li><a href=move || place.container()>{name}</a></li>
+                <li aria-current="page">{text::files}</li>
+            </ol>
+        </nav>
+        <h1 class="unseen">{move || text::files_of(name.get())}</h1>
+        <Tabs name owner here=Tab::Files />
     }
 }
 

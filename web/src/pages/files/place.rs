@@ -220,7 +220,7 @@ impl Place {
         files::join(&self.here.get(), name)
     }
 
-    /// Where a folder of this container is shown.
+    /// Where a folder is shown.
     pub(super) fn route(self, path: &str) -> String {
         self.whose.with(|whose| routes::files(&whose.name, &whose.owner, Some(path)))
     }
@@ -237,6 +237,9 @@ impl Place {
 }
 
 fn home(whose: &Whose) -> String {
+    if whose.is_home() {
+        return files::ROOT.to_owned();
+    }
     let account = if whose.owner.is_empty() {
         session::person_untracked().map_or_else(String::new, |person| person.user.account.clone())
     } else {

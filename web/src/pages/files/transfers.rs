@@ -129,7 +129,12 @@ fn Item(place: Place, transfer: Transfer) -> impl IntoView {
     let title = {
         let elsewhere = transfer.whose != place.whose.get_untracked();
         let Transfer { whose, path, .. } = &transfer;
-        if elsewhere { format!("{}: {path}", whose.name) } else { path.clone() }
+        if elsewhere {
+            let name = if whose.is_home() { text::home() } else { &whose.name };
+            format!("{name}: {path}")
+        } else {
+            path.clone()
+        }
     };
     let transfer = StoredValue::new(transfer);
     let act = move |act: fn(&upload::Uploads, &Transfer)| {

@@ -145,6 +145,9 @@ impl Draft {
         for (key, value) in &container.secret_environment {
             self.add_variable(key, value).secret.set(true);
         }
+        if let Some(lease) = container.lease {
+            self.lease.set(lease.seconds);
+        }
         self.secrets_from.set(container.name.clone());
         self.published.set(container.published_ports.iter().copied().collect());
         self.run_as.set(match container.run_as() {

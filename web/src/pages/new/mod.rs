@@ -1,6 +1,8 @@
 //! One page, three questions: what, how big, how long. The rest is folded away.
 
+mod anew;
 mod draft;
+mod edit;
 mod more;
 mod problems;
 mod size;
@@ -14,12 +16,13 @@ use berth_proto::v1::CreateContainerRequest;
 use leptos::{ev, prelude::*};
 use leptos_router::{
     NavigateOptions,
-    hooks::{use_navigate, use_query_map},
+    hooks::{use_navigate, use_params_map, use_query_map},
 };
 use wasm_bindgen::JsCast as _;
 
 use self::{
-    draft::Draft, more::More, problems::Problems, size::HowBig, storage::Storage, summary::Summary,
+    draft::Draft, edit::Definition, more::More, problems::Problems, size::HowBig, storage::Storage,
+    summary::Summary,
 };
 use crate::{
     api::{self, Error},
@@ -35,10 +38,21 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Mode {
     New,
+    Edit,
+}
+
+/// One part of the program, because it is nearly the same form.
+#[component]
+pub(crate) fn FormPage() -> impl IntoView {
+    let params = use_params_map();
+    match params.with_untracked(|params| params.get("name")) {
+        Some(_) => view! { <Definition /> }.into_any(),
+        None => view! { <NewContainer /> }.into_any(),
+    }
 }
 
 #[component]
-pub(crate) fn NewContainer() -> impl IntoView {
+fn NewContainer() -> impl IntoView {
     title(|| text::new_container().to_owned());
     let draft = Draft::new();
     let problems = Problems::new(draft);
@@ -108,9 +122,9 @@ pub(crate) fn NewContainer() -> impl IntoView {
                 <HowBig draft problems />
                 <fieldset class="card">
                     <legend>{text::how_long}</legend>
-                    <HowLong draft problems />
+                    <HowLong draft problems hint=text::lease_hint />
                 </fieldset>
-                <Storage draft problems />
+                <Storage draft problems owner=String::new() />
                 <More draft problems mode=Mode::New />
             </div>
             <Summary draft problems refused busy />
@@ -160,7 +174,7 @@ fn FormField(
 }
 
 #[component]
-fn HowLong(draft: Draft, problems: Problems) -> impl IntoView {
+fn HowLong(draft: Draft, problems: Problems, hint: Words) -> impl IntoView {
     const HOUR: i64 = 3600;
     const DAY: i64 = 24 * HOUR;
     let choices = Memo::new(move |_| {
@@ -169,7 +183,7 @@ fn HowLong(draft: Draft, problems: Problems) -> impl IntoView {
         let usual = seconds(person.site.default_lease);
         let maximum = seconds(person.site.maximum_lease);
         let mut choices = vec![HOUR, 4 * HOUR, 8 * HOUR, DAY, 3 * DAY, 7 * DAY, 14 * DAY];
-        for one in [usual, maximum] {
+        for one in [usual, maximum, draft.lease.get()] {
             let at = choices.partition_point(|choice| *choice < one);
             if choices.get(at) != Some(&one) {
                 choices.insert(at, one);
@@ -201,7 +215,7 @@ fn HowLong(draft: Draft, problems: Problems) -> impl IntoView {
                     </option>
                 }).collect_view()}
             </select>
-            <p class="hint" id="lease-hint">{text::lease_hint}</p>
+            <p class="hint" id="lease-hint">{hint}</p>
             <crate::components::FieldError id="lease" error />
         </div>
     }
@@ -215,7 +229,7 @@ fn begin(draft: Draft) {
         draft.image.set(image);
     } else if let Some(from) = from {
         erased::spawn_while_shown(async move {
-            if let Ok(container) = api::get_container(from).await {
+            if let Ok(container) = api::get_container(from, String::new()).await {
                 draft.fill(&container);
             }
         });

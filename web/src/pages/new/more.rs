@@ -108,7 +108,9 @@ fn Environment(draft: Draft, problems: Problems) -> impl IntoView {
                 <VariableRow draft problems variable />
             </For>
             <FieldError id="environment" error />
-            <button type="button" class="button" on:click=move |_| drop(draft.add_variable("", ""))>
+            <button type="button" class="button" on:click=move |_| {
+                draft.add_variable("", "");
+            }>
                 <Glyph icon=Icon::Plus />
                 <span>{text::add_variable}</span>
             </button>

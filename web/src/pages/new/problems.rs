@@ -146,7 +146,7 @@ impl Problems {
             }
             self.checked.with(|checked| {
                 let violation = checked.as_ref().err()?.iter().find(|v| v.field == path)?;
-                Some(sentence("", label(), &problem(i18n::language(), &violation.problem)))
+                Some(i18n::about(label(), &problem(i18n::language(), &violation.problem)))
             })
         })
     }
@@ -172,7 +172,7 @@ fn concerns(path: &str, field: &str) -> bool {
     })
 }
 
-/// In English the problem is the rest of a sentence, and wants its subject; in Japanese it is a sentence.
+/// What of a list is meant says so itself.
 fn sentence(path: &str, label: &str, problem: &str) -> String {
     let key = path
         .split_once('[')
@@ -180,9 +180,8 @@ fn sentence(path: &str, label: &str, problem: &str) -> String {
         .filter(|key| !key.is_empty() && key.parse::<usize>().is_err());
     match (i18n::language(), key) {
         (Language::English, Some(key)) => format!("{key} {problem}."),
-        (Language::English, None) => format!("{label} {problem}."),
         (Language::Japanese, Some(key)) => format!("{key}: {problem}"),
-        (Language::Japanese, None) => problem.to_owned(),
+        (Language::English | Language::Japanese, None) => i18n::about(label, problem),
     }
 }
 

@@ -17,11 +17,16 @@ use crate::{
 };
 
 #[component]
-pub(super) fn Storage(draft: Draft, problems: Problems) -> impl IntoView {
+pub(super) fn Storage(
+    draft: Draft,
+    problems: Problems,
+    /// Whose volumes; empty for the caller's own.
+    owner: String,
+) -> impl IntoView {
     // Those that cannot be had are missing from the choice: no reason for an error here.
     let volumes = RwSignal::new(None::<Vec<Volume>>);
     erased::spawn_while_shown(async move {
-        if let Ok(answer) = api::list_volumes(String::new()).await {
+        if let Ok(answer) = api::list_volumes(owner).await {
             volumes.set(Some(answer));
         }
     });
