@@ -82,11 +82,12 @@ fn is_kept_from_starting(world: &World, row: &Container) -> bool {
 
 fn waits_in_vain(state: &State, row: &Container) -> bool {
     let nothing = Usage::default();
+    let published = row.spec.published();
     let request = PlacementRequest {
         container: row.id,
         resources: row.spec.resources,
         gpus: row.spec.gpus,
-        guest_ports: &row.spec.guest_ports,
+        guest_ports: &published,
         node_labels: &row.spec.node_labels,
         runtime: row.spec.runtime,
         run_as: row.spec.run_as,

@@ -254,7 +254,6 @@ texts! {
         "コンテナを削除しても残る自分用のフォルダーです。それ以外の場所に書いた内容は、コンテナと一緒に消えます。";
     volumes_none_hint: "You have no volumes yet: folders that outlive containers.",
         "ボリューム(コンテナを削除しても残るフォルダー)はまだありません。";
-    to_volumes: "Home and volumes", "ホームとボリューム";
     add_volume: "Add a volume", "ボリュームを追加";
     remove_volume: "Remove the volume", "ボリュームを取り消す";
     volume_path: "Path inside", "コンテナ内のパス";
@@ -473,8 +472,8 @@ texts! {
         "リンクを作成しました。表示は今回だけです。今すぐコピーしてください。";
     share_until: "ends", "終了:";
     share_by(account): "by {account}", "作成: {account}";
-    share_end: "End it", "終了する";
-    share_end_what(port): "End the link to port {port}", "ポート{port}のリンクを終了";
+    share_end: "End the link", "無効にする";
+    share_end_what(port): "End the link to port {port}", "ポート{port}のリンクを無効にする";
     share_ended: "The link opens nothing any more.", "リンクを無効にしました。";
 
     // --- the pages of one container

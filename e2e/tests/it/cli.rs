@@ -98,7 +98,8 @@ fn a_day_in_a_terminal() {
     let login = ["login", &demo.url, "-a", "alice", "--password-stdin", "--ca-file", &ca];
     terminal.says(&login, alice.password.as_bytes());
     let name = terminal.name.as_str();
-    let lent = terminal.says(&["run", &demo.starter_image, "--name", name, "-p", "8080"], b"");
+    let lent = terminal
+        .says(&["run", &demo.starter_image, "--cpu", "0.2", "--name", name, "-p", "8080"], b"");
     assert!(lent.starts_with(name), "{lent}");
 
     commands(&terminal);

@@ -15,7 +15,16 @@ pub(crate) fn Facts(container: ArcRwSignal<Container>) -> impl IntoView {
     };
     let started = Memo::new(move |_| shared.with_value(|c| c.with(|c| c.start_time)));
     let created = Memo::new(move |_| shared.with_value(|c| c.with(|c| c.create_time)));
-    let environment = Memo::new(move |_| shared.with_value(|c| c.with(|c| c.environment.clone())));
+    // Secrets come as a mask.
+    let environment = Memo::new(move |_| {
+        shared.with_value(|c| {
+            c.with(|c| {
+                let mut all = c.environment.clone();
+                all.extend(c.secret_environment.clone());
+                all
+            })
+        })
+    });
     let gpus =
         Memo::new(move |_| shared.with_value(|c| c.with(|c| (c.gpus, c.gpu_ids.join(", ")))));
     let volumes = Memo::new(move |_| shared.with_value(|c| c.with(|c| c.volumes.clone())));

@@ -5,7 +5,8 @@ use std::{ops::RangeInclusive, sync::LazyLock};
 use berth_core::text::Language;
 use leptos::prelude::*;
 
-use crate::{i18n, terminal::ScreenReader};
+use super::session;
+use crate::{erased, i18n, terminal::ScreenReader};
 
 const LANGUAGE: &str = "berth.language";
 /// `static/boot.js` reads it too, before the first paint.
@@ -60,6 +61,8 @@ pub(crate) fn apply() {
 pub(crate) fn choose_language(language: Language) {
     write(LANGUAGE, Some(language.tag()));
     show_language(language);
+    // Some of what is known of the site is in a language.
+    erased::spawn(session::refresh());
 }
 
 pub(crate) fn choose_theme(theme: Theme) {

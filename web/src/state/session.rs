@@ -88,6 +88,18 @@ pub(crate) async fn load() {
     SESSION.set(session);
 }
 
+/// Anew, where somebody is signed in; what cannot be had stays as it was.
+pub(crate) async fn refresh() {
+    if person_untracked().is_none() {
+        return;
+    }
+    if let Ok(GetSelfResponse { user: Some(user), site: Some(site) }) = api::get_self().await
+        && person_untracked().is_some()
+    {
+        SESSION.set(Session::SignedIn(Arc::new(Person { user, site })));
+    }
+}
+
 /// A call was refused for want of a session.
 pub(crate) fn ended() {
     if !matches!(SESSION.get_untracked(), Session::SignedOut) {

@@ -21,7 +21,7 @@ fn lent(terminal: &Terminal, demo: &Demo, url: &str) {
     let login = ["login", url, "-a", "alice", "--password-stdin", "--ca-file", &ca];
     terminal.says(&login, alice.password.as_bytes());
     let name = terminal.name.as_str();
-    terminal.says(&["run", &demo.starter_image, "--name", name], b"");
+    terminal.says(&["run", &demo.starter_image, "--cpu", "0.2", "--name", name], b"");
 }
 
 fn at(folder: &Path, name: &str) -> String {
@@ -110,12 +110,12 @@ fn a_home_that_outlives_containers() {
     assert!(text(&outside.stderr).contains("\"..\""), "{outside:?}");
 
     // For an image that is root inside it is root's, and on disk it stays the account's.
-    terminal.says(&["run", &demo.starter_image, "--name", name, "--as-image"], b"");
+    terminal.says(&["run", &demo.starter_image, "--cpu", "0.2", "--name", name, "--as-image"], b"");
     let script = format!("id -u; cd {folder}; stat -c '%u %n' *; echo root > by-root");
     let said = terminal.says(&["exec", name, "--", "sh", "-c", &script], b"");
     assert_eq!(said, "0\n0 note\n0 running\n0 stopped\n0 without\n");
     terminal.says(&["rm", "-y", name], b"");
-    terminal.says(&["run", &demo.starter_image, "--name", name], b"");
+    terminal.says(&["run", &demo.starter_image, "--cpu", "0.2", "--name", name], b"");
     let script = format!("cd {folder}; stat -c '%U %n' *; cat by-root; rm -r {folder}");
     let said = terminal.says(&["exec", name, "--", "sh", "-c", &script], b"");
     let names = ["by-root", "note", "running", "stopped", "without"];
@@ -137,7 +137,8 @@ fn a_volume_s_life() {
     terminal.says(&["volumes", "create", name, "--on", "blade"], b"");
     let volume = format!("{name}:/data");
     let inner = format!("{name}:/home/alice/{name}:ro");
-    let run = ["run", &demo.starter_image, "--name", name, "-v", &volume, "-v", &inner];
+    let run =
+        ["run", &demo.starter_image, "--cpu", "0.2", "--name", name, "-v", &volume, "-v", &inner];
     terminal.says(&run, b"");
     let script =
         format!("echo kept > /data/x; cat ~/{name}/x; echo no > ~/{name}/x || echo refused");
@@ -152,12 +153,13 @@ fn a_volume_s_life() {
     terminal.says(&["cp", &format!("{name}:/data/x"), &back], b"");
     assert_eq!(fs::read_to_string(back).unwrap(), "kept\n");
     terminal.says(&["rm", "-y", name], b"");
-    terminal.says(&["run", &demo.starter_image, "--name", name, "-v", &volume], b"");
+    terminal
+        .says(&["run", &demo.starter_image, "--cpu", "0.2", "--name", name, "-v", &volume], b"");
     assert_eq!(terminal.says(&["exec", name, "--", "cat", "/data/x"], b""), "kept\n");
     terminal.says(&["rm", "-y", name], b"");
     terminal.says(&["volumes", "rm", "-y", name], b"");
     // A folder of that name was made in the home, for the volume to be seen at.
-    let run = ["run", &demo.starter_image, "--name", name];
+    let run = ["run", &demo.starter_image, "--cpu", "0.2", "--name", name];
     terminal.says(&run, b"");
     terminal.says(&["exec", name, "--", "rmdir", &format!("/home/alice/{name}")], b"");
     terminal.says(&["rm", "-y", name], b"");

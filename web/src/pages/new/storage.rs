@@ -52,7 +52,7 @@ pub(super) fn Storage(
                 <p class="hint" id="volumes-hint">
                     {move || if none() { text::volumes_none_hint() } else { text::volumes_hint() }}
                     " "
-                    <a href=routes::HOME>{text::to_volumes}</a>
+                    <a href=routes::HOME>{text::home_and_volumes}</a>
                 </p>
                 <For each=move || draft.volumes.get() key=|mounted| mounted.number let:mounted>
                     <Row draft problems mounted volumes />
