@@ -294,6 +294,10 @@ fn varied(template: &Value, port: u16) -> Value {
     for bindings in body["HostConfig"]["PortBindings"].as_object_mut().into_iter().flatten() {
         bindings.1[0]["HostPort"] = json!(port.to_string());
     }
+    // The lists of accounts are the agent's, and go with its container: the engine alone is asked for two mounts less.
+    if let Some(mounts) = body["HostConfig"]["Mounts"].as_array_mut() {
+        mounts.retain(|mount| !mount["Target"].as_str().is_some_and(|at| at.starts_with("/etc/")));
+    }
     body
 }
 

@@ -1,6 +1,7 @@
-use leptos::prelude::*;
+use leptos::{html, prelude::*};
+use wasm_bindgen::JsCast as _;
 
-use crate::{i18n::Words, routes, text};
+use crate::{erased, i18n::Words, routes, text};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tab {
@@ -48,8 +49,19 @@ pub(crate) fn Tabs(
     owner: Signal<String>,
     here: Tab,
 ) -> impl IntoView {
+    let nav = NodeRef::<html::Nav>::new();
+    // On a phone they are wider than the screen.
+    erased::effect(move || {
+        let Some(nav) = nav.get() else { return };
+        request_animation_frame(move || {
+            let current = nav.query_selector("[aria-current]").ok().flatten();
+            if let Some(current) = current.and_then(|e| e.dyn_into::<web_sys::HtmlElement>().ok()) {
+                nav.set_scroll_left(current.offset_left() - nav.offset_left());
+            }
+        });
+    });
     view! {
-        <nav class="tabs" aria-label=move || text::pages_of(name.get())>
+        <nav class="tabs" node_ref=nav aria-label=move || text::pages_of(name.get())>
             {Tab::ALL
                 .into_iter()
                 .map(|tab| {

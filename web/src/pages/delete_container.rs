@@ -55,6 +55,7 @@ pub(crate) fn DeleteContainer(
             <p>{move || text::delete_what(name.get())}</p>
             <ul class="plain">
                 <li>{text::delete_goes}</li>
+                <li>{text::delete_stays}</li>
                 <li>{text::delete_frees}</li>
             </ul>
             {move || refused.get().map(|error| view! { <Failure error=Signal::stored(error) /> })}

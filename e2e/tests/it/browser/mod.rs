@@ -10,7 +10,6 @@ mod home;
 mod logs;
 mod parts;
 mod saying;
-mod scratch;
 mod terminal;
 mod walk;
 
@@ -166,11 +165,4 @@ async fn definition_in_japanese() {
         definition::definition(&browser, &demo).await;
     })
     .await;
-}
-
-#[tokio::test]
-#[ignore]
-async fn scratch_ja() {
-    let demo = Demo::from_environment().unwrap();
-    with_browser(Language::Japanese, async move |browser| scratch::scratch(&browser, &demo).await).await;
 }

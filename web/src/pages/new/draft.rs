@@ -397,4 +397,13 @@ mod tests {
         assert_eq!(size(&site, 2), (2000, 2 * GIB));
         assert_eq!(size(&site, 4), (3000, 4 * GIB));
     }
+
+    #[test]
+    fn a_preset_leaves_to_the_site_what_it_does_not_say() {
+        let site = Site { default_cpu_millis: 500, default_memory_bytes: GIB, ..Site::default() };
+        let site = Site { maximum_cpu_millis: 4000, maximum_memory_bytes: 8 * GIB, ..site };
+        let preset = v1::Preset { cpu_millis: 2000, ..v1::Preset::default() };
+        assert_eq!(preset_size(&site, &preset), (2000, GIB));
+        assert_eq!(preset_size(&site, &v1::Preset::default()), (500, GIB));
+    }
 }
