@@ -1,5 +1,6 @@
 //! Homes and volumes, as their owners meet them.
 
+use berth_core::{clock::Clock as _, space::Taker};
 use berth_proto::v1::{self, file_service_client::FileServiceClient};
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -111,5 +112,35 @@ async fn the_home_needs_no_container() {
         // Ann has signed in, so there is such a person.
         let answer = files.stat(stat(owner)).await;
         assert_eq!(answer.map_or_else(|status| status.code(), |_| Code::Ok), code, "{who:?}");
+    }
+}
+
+/// The blade of these tests counts 4096 bytes in every home.
+#[tokio::test]
+async fn what_was_too_full_is_counted_anew_before_a_refusal() {
+    for (limit, expected) in [(4095, Code::FailedPrecondition), (4096, Code::Ok)] {
+        let world = World::with_small_homes(limit).await;
+        let mut ann = world.containers(Who::Ann).await;
+        let id = ann.create_container(request("box")).await.unwrap().into_inner().id;
+        world.report_running(&id).await;
+        let (homes, uid) = {
+            let state = &world.handle.committed().state;
+            let homes = state.nodes.values().next().unwrap().inventory.storage.homes.clone();
+            let user = state.containers.values().next().unwrap().spec.holder.clone();
+            (homes.unwrap().id, user.unwrap().posix.uid)
+        };
+        world.figures.set_space(Taker::Home(homes, uid), 1 << 40, world.clock.now());
+        let restart = v1::RestartContainerRequest { name: "box".into(), ..Default::default() };
+        let restarted = ann.restart_container(restart).await.map(|_| ());
+        let another = ann.create_container(request("another")).await.map(|_| ());
+        for answer in [restarted, another] {
+            assert_eq!(answer.map_or_else(|status| status.code(), |()| Code::Ok), expected);
+        }
+        let mut volumes = world.volumes(Who::Ann).await;
+        let home = volumes.get_home(v1::GetHomeRequest::default()).await.unwrap().into_inner();
+        assert_eq!((home.used_bytes, home.limit_bytes), (Some(4096), limit));
+        // What is there is not touched, and can be stopped.
+        let stop = v1::StopContainerRequest { name: "box".into(), ..Default::default() };
+        ann.stop_container(stop).await.unwrap();
     }
 }

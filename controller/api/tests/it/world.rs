@@ -35,6 +35,7 @@ use berth_core::{
     observed::{Observed, ObservedPhase},
     resources::{GIB, GpuId, Resources},
     share::Lifetimes,
+    space::SpaceLimits,
     storage::{Enforcement, Mapping, Scope, Storage, Store},
 };
 use berth_proto::v1::{
@@ -97,20 +98,28 @@ impl Interceptor for Bearer {
 impl World {
     pub(crate) async fn new() -> Self {
         let hours = |hours: u64| Duration::from_secs(hours * 3600);
-        Self::with(Some(Apps {
-            domain: AppDomain { domain: "apps.test".into(), port: 8443 },
-            links: Lifetimes { default: hours(24), maximum: hours(48) },
-            link_path: "/link/",
-        }))
+        Self::with(
+            Some(Apps {
+                domain: AppDomain { domain: "apps.test".into(), port: 8443 },
+                links: Lifetimes { default: hours(24), maximum: hours(48) },
+                link_path: "/link/",
+            }),
+            SpaceLimits::default(),
+        )
         .await
     }
 
     /// At a site where containers have no https names.
     pub(crate) async fn without_names() -> Self {
-        Self::with(None).await
+        Self::with(None, SpaceLimits::default()).await
     }
 
-    async fn with(apps: Option<Apps>) -> Self {
+    /// A site on which a home may have so many bytes.
+    pub(crate) async fn with_small_homes(home: u64) -> Self {
+        Self::with(None, SpaceLimits { home: Some(home), ..SpaceLimits::default() }).await
+    }
+
+    async fn with(apps: Option<Apps>, space: SpaceLimits) -> Self {
         let clock = Arc::new(TestClock(AtomicI64::new(NOW.0)));
         let ids: Arc<dyn IdSource> = Arc::new(TestIds(AtomicU64::new(1)));
         let (figures, history) = (Figures::default(), MemoryStore::new());
@@ -160,7 +169,7 @@ impl World {
             rules: Rules {
                 containers_per_person: 5,
                 volumes_per_person: 3,
-                space: berth_core::space::SpaceLimits { home: None, volume: None, layer: None },
+                space,
                 grace: Duration::from_secs(72 * 3600),
             },
             join: Join { agents_address: "berth.example.edu:8444".into(), ca_sha256: [7; 32] },
