@@ -34,6 +34,9 @@ const EXIT_CODES: &str = "Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "berth", version, after_help = EXIT_CODES)]
 struct Arguments {
+    /// Asks nothing: what is not given is an error
+    #[arg(long, global = true)]
+    no_input: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -143,7 +146,11 @@ impl std::fmt::Display for NotSignedIn {
 impl std::error::Error for NotSignedIn {}
 
 fn main() -> ExitCode {
-    match run(Arguments::parse().command) {
+    let Arguments { no_input, command } = Arguments::parse();
+    if no_input {
+        output::never_ask();
+    }
+    match run(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             if let Some(Ended(code)) = error.downcast_ref() {

@@ -1,6 +1,9 @@
 //! Tables for people and JSON for programs.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use anyhow::{Result, bail};
 use berth_proto::v1;
@@ -30,9 +33,24 @@ pub(crate) fn note(line: &str) -> Result<()> {
     Ok(writeln!(std::io::stderr(), "{line}")?)
 }
 
+/// Nobody is asked anything: for scripts.
+static NO_INPUT: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn never_ask() {
+    NO_INPUT.store(true, Ordering::Relaxed);
+}
+
+pub(crate) fn asks_nobody() -> bool {
+    NO_INPUT.load(Ordering::Relaxed)
+}
+
+pub(crate) fn may_ask() -> bool {
+    !asks_nobody() && std::io::stdin().is_terminal()
+}
+
 /// A line that somebody types. `instead`: the option for those who have no terminal.
 pub(crate) fn ask(question: &str, instead: &str) -> Result<String> {
-    if !std::io::stdin().is_terminal() {
+    if !may_ask() {
         bail!(text::nobody_to_ask(instead));
     }
     let mut err = std::io::stderr();

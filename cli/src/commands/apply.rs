@@ -1,6 +1,6 @@
 //! `berth apply`
 
-use std::{collections::BTreeSet, io::IsTerminal as _, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use berth_core::definition::{Definition, MASK, Spec, Variable, change::Field};
@@ -14,7 +14,7 @@ use crate::{
     Ended,
     client::Client,
     definition,
-    output::{ask, is_yes, note, say},
+    output::{ask, is_yes, may_ask, note, say},
     text::definition as words,
 };
 
@@ -59,9 +59,6 @@ pub(crate) struct Apply {
     /// Makes containers anew where that is needed, without asking
     #[arg(long)]
     recreate: bool,
-    /// Never asks
-    #[arg(long)]
-    no_input: bool,
 }
 
 impl Apply {
@@ -196,7 +193,7 @@ impl Apply {
         if self.recreate {
             return Ok(true);
         }
-        if self.no_input || !std::io::stdin().is_terminal() {
+        if !may_ask() {
             return Ok(false);
         }
         Ok(is_yes(&ask(&words::ask_made_anew(name, keys), "--recreate")?))

@@ -9,7 +9,7 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 
 use crate::{
     client::{Client, host_and_port, normalize},
-    output::{ask, is_yes, say},
+    output::{ask, asks_nobody, is_yes, say},
     settings::{Credentials, Folder, Settings},
     text, trust,
 };
@@ -96,6 +96,10 @@ impl Login {
 
     fn password(&self) -> Result<String> {
         if !self.password_stdin {
+            // A password is asked for at the terminal, wherever standard input comes from.
+            if asks_nobody() {
+                bail!(text::nobody_to_ask("--password-stdin"));
+            }
             return rpassword::prompt_password(text::ask_password())
                 .with_context(|| text::nobody_to_ask("--password-stdin"));
         }
