@@ -30,9 +30,7 @@ pub(super) async fn definition(browser: &Browser, demo: &Demo) {
         .await;
     browser.click("form.new button[type=submit]").await;
     browser.see(".head-state .phase.ok").await;
-    browser
-        .see_text("section[aria-labelledby=lease] strong", language.pick("minutes", "分"))
-        .await;
+    browser.see_text("section[aria-labelledby=lease] strong", language.pick("minutes", "分")).await;
 
     anew(browser, &name).await;
     small_and_dark(browser, demo, &[("definition", &format!("/c/{name}/definition"))]).await;
