@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::space::Measured;
+use crate::space::Counted;
 use berth_core::{
     clock::Timestamp,
     figures::{PERIOD, Report},
@@ -43,7 +43,7 @@ pub struct Meter<R, L> {
     reconciler: Arc<Reconciler<R, L>>,
     /// The first process of each start.
     inits: HashMap<(EngineId, Timestamp), u32>,
-    space: Measured,
+    space: Counted,
 }
 
 /// What a look needs, lent to the thread that may block.
@@ -55,7 +55,7 @@ struct Instruments {
 }
 
 impl<R: Runtime, L: Ledger> Meter<R, L> {
-    pub fn new(docker: Docker, reconciler: Arc<Reconciler<R, L>>, space: Measured) -> Self {
+    pub fn new(docker: Docker, reconciler: Arc<Reconciler<R, L>>, space: Counted) -> Self {
         Self { docker, reconciler, inits: HashMap::new(), space }
     }
 
@@ -79,7 +79,7 @@ impl<R: Runtime, L: Ledger> Meter<R, L> {
                 Ok((back, report)) => {
                     instruments = Some(back);
                     if let Some(mut report) = report {
-                        report.space = self.space.borrow().to_vec();
+                        report.space = self.space.all();
                         publish.send_replace(Some(Arc::new(report)));
                     }
                 }

@@ -21,7 +21,7 @@ use berth_agent::{
     operator::{DockerOperator, Files},
     relay::{Connect, Relays},
     session::{Agent, chain},
-    space,
+    space::{self, Counted},
 };
 use berth_core::{
     clock::{Clock, Timestamp},
@@ -195,16 +195,16 @@ async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(Arc::clone(&reconciler).drive());
 
     let (measured, figures) = watch::channel(None);
-    let (counted, space) = watch::channel(Arc::default());
+    let space = Counted::default();
     tokio::spawn(space::measure(
         docker.clone(),
         Arc::clone(&reconciler),
         config.storage.measure,
-        counted,
+        space.clone(),
     ));
-    tokio::spawn(Meter::new(docker.clone(), Arc::clone(&reconciler), space).run(measured));
+    tokio::spawn(Meter::new(docker.clone(), Arc::clone(&reconciler), space.clone()).run(measured));
 
-    let files = Files::new(docker.clone());
+    let files = Files::new(docker.clone(), space);
     let mut inspector = Inspector::new(config.offer.clone(), docker, Arc::clone(&reconciler));
     let (publish, inventory) = watch::channel(inspector.look().await);
     tokio::spawn(inspector.watch(publish, config.reconcile.inventory));

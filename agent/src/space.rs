@@ -4,30 +4,64 @@
 //! Counting reads every name. It is done by one thread at the lowest priority, one directory after the other, for those who
 //! have a container on this blade; on a share every blade counts its own people's.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use berth_core::space::{Space, Taker};
 use berth_docker::Docker;
 use berth_reconcile::{ledger::Ledger, reconciler::Reconciler, runtime::Runtime};
 use berth_storage::{Storage, used_bytes};
-use tokio::sync::{oneshot, watch};
+use tokio::{sync::oneshot, time::Instant};
 
 /// The first count: when those who were here before the agent are known.
 const SOON: Duration = Duration::from_secs(10);
 /// Of directories that one report can tell of.
 const MAXIMUM: usize = 1000;
 
-pub type Measured = watch::Receiver<Arc<Vec<Space>>>;
+/// What was counted last. Cheap to clone; all clones are one.
+#[derive(Clone, Default)]
+pub struct Counted(Arc<Mutex<BTreeMap<Taker, (Instant, u64)>>>);
+
+impl Counted {
+    pub fn all(&self) -> Vec<Space> {
+        let all = self.lock();
+        all.iter().map(|(taker, (_, bytes))| Space { taker: *taker, bytes: *bytes }).collect()
+    }
+
+    /// One that somebody asked for.
+    pub(crate) fn set(&self, taker: Taker, now: Instant, bytes: u64) {
+        self.lock().insert(taker, (now, bytes));
+    }
+
+    /// All, by a count that began then: what was counted since is newer.
+    fn replace(&self, began: Instant, space: Vec<Space>) {
+        let mut all = self.lock();
+        all.retain(|_, (at, _)| *at > began);
+        for Space { taker, bytes } in space {
+            all.entry(taker).or_insert((began, bytes));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Taker, (Instant, u64)>> {
+        // Nothing panics while it is held.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// For ever, with so much time in between.
 pub async fn measure<R: Runtime, L: Ledger>(
     docker: Docker,
     reconciler: Arc<Reconciler<R, L>>,
     pause: Duration,
-    publish: watch::Sender<Arc<Vec<Space>>>,
+    known: Counted,
 ) {
     tokio::time::sleep(SOON.min(pause)).await;
     loop {
+        let began = Instant::now();
         let places = places(&docker, &reconciler).await;
         let (done, counted) = oneshot::channel();
         let started = std::thread::Builder::new().name("space".to_owned()).spawn(move || {
@@ -39,7 +73,7 @@ pub async fn measure<R: Runtime, L: Ledger>(
             // An error: it has crashed, and there is nothing new.
             Ok(_) => {
                 if let Ok(space) = counted.await {
-                    publish.send_replace(Arc::new(space));
+                    known.replace(began, space);
                 }
             }
             Err(error) => tracing::warn!(%error, "room is not counted"),
@@ -98,4 +132,28 @@ fn count(places: BTreeMap<Taker, PathBuf>) -> Vec<Space> {
         }
     }
     space
+}
+
+#[cfg(test)]
+mod tests {
+    use berth_core::id::VolumeId;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_asked_for_meanwhile_is_newer() {
+        let volume = |number| Taker::Volume(VolumeId::new(Uuid::from_u128(number)));
+        let space = |number, bytes| Space { taker: volume(number), bytes };
+        let known = Counted::default();
+        let began = Instant::now();
+        tokio::time::advance(Duration::from_secs(1)).await;
+        // Its owner has made room while the count went on.
+        known.set(volume(1), Instant::now(), 5);
+        known.replace(began, vec![space(1, 500), space(2, 20)]);
+        assert_eq!(known.all(), [space(1, 5), space(2, 20)]);
+        tokio::time::advance(Duration::from_secs(1)).await;
+        known.replace(Instant::now(), vec![space(1, 7)]);
+        assert_eq!(known.all(), [space(1, 7)], "and what is gone is forgotten");
+    }
 }

@@ -38,6 +38,7 @@ const PYTHON: Package = package("python3-venv", "runs an independent gRPC client
 });
 const NPM: Package = package("npm", "fetches the accessibility checker", || has("npm"));
 const SSH: Package = package("openssh-client", "ssh, through the command line", || has("ssh"));
+const RSYNC: Package = package("rsync", "copies over ssh", || has("rsync"));
 const CURL: Package = package("curl", "an independent HTTP client", || has("curl"));
 const ANSIBLE: Package =
     package("ansible-core", "checks the playbooks", || has("ansible-playbook"));
@@ -59,6 +60,7 @@ pub(crate) const FOR_TESTS: &[Package] = &[
     PYTHON,
     NPM,
     SSH,
+    RSYNC,
     CURL,
     ANSIBLE,
 ];

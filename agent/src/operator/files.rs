@@ -13,6 +13,7 @@ use berth_core::{
     files::{Below, FileFault, FilePath, FilesOperation, Read},
     id::{ContainerId, VolumeId},
     relay::{End, EndReason, Frame, Target},
+    space::Taker,
     storage::{Holder, HomeMount, Posix, Scope},
 };
 use berth_docker::{
@@ -26,10 +27,11 @@ use rustix::thread::{Gid, Uid, set_thread_gid, set_thread_groups, set_thread_uid
 use tokio::{
     sync::{mpsc, oneshot},
     task::spawn_blocking,
+    time::Instant,
 };
 
 use self::{kept::Kept, turns::Turns};
-use crate::session::chain;
+use crate::{session::chain, space::Counted};
 
 const FRAMES: usize = 4;
 /// A container's list of accounts.
@@ -42,11 +44,12 @@ pub struct Files {
     docker: Docker,
     kept: Kept,
     turns: Turns,
+    space: Counted,
 }
 
 impl Files {
-    pub fn new(docker: Docker) -> Self {
-        Self { docker, kept: Kept::default(), turns: Turns::default() }
+    pub fn new(docker: Docker, space: Counted) -> Self {
+        Self { docker, kept: Kept::default(), turns: Turns::default(), space }
     }
 
     /// Of a container. Its owner's home is a part of it, also while nothing is mounted there.
@@ -120,13 +123,24 @@ impl Files {
         to: &mpsc::Sender<Frame>,
     ) -> Result<End, End> {
         let storage = self.docker.storage().clone();
-        let found = spawn_blocking(move || directory_of(&storage, &target)).await;
-        let found = found.map_err(|error| End::new(EndReason::Failed, error.to_string()))??;
-        measure(found.path, to).await
+        let found = spawn_blocking(move || {
+            let found = directory_of(&storage, &target)?;
+            let homes = storage.survey().0.homes;
+            let taker = match target {
+                Target::Home(holder) => homes.map(|homes| Taker::Home(homes.id, holder.posix.uid)),
+                Target::Volume { id, .. } => Some(Taker::Volume(id)),
+                Target::Container(_) => None,
+            };
+            Ok::<_, End>((found.path, taker))
+        });
+        let (path, taker) =
+            found.await.map_err(|error| End::new(EndReason::Failed, error.to_string()))??;
+        self.measure(path, taker, to).await
     }
 
     pub(super) async fn measure_layer(
         &self,
+        container: ContainerId,
         engine: &EngineId,
         to: &mpsc::Sender<Frame>,
     ) -> Result<End, End> {
@@ -134,7 +148,29 @@ impl Files {
         let layer = self.docker.layer(engine).await.map_err(|error| failed(error.to_string()))?;
         let layer =
             layer.ok_or_else(|| failed("the engine does not say where it is".to_owned()))?;
-        measure(layer, to).await
+        self.measure(layer, Some(Taker::Layer(container)), to).await
+    }
+
+    /// Somebody waits for it: not at the lowest priority.
+    async fn measure(
+        &self,
+        path: PathBuf,
+        taker: Option<Taker>,
+        to: &mpsc::Sender<Frame>,
+    ) -> Result<End, End> {
+        let failed = |detail: String| End::new(EndReason::Failed, detail);
+        let began = Instant::now();
+        let counted = spawn_blocking(move || used_bytes(&path)).await;
+        let bytes = counted
+            .map_err(|error| failed(error.to_string()))?
+            .map_err(|error| failed(error.to_string()))?;
+        // The next reports must not say again what was before.
+        if let Some(taker) = taker {
+            self.space.set(taker, began, bytes);
+        }
+        // A caller who has gone does not miss it.
+        drop(to.send(Frame::Position(bytes)).await);
+        Ok(End::new(EndReason::Exited, ""))
     }
 
     pub(super) async fn remove_volume(&self, id: VolumeId, scope: Scope) -> Result<End, End> {
@@ -211,18 +247,6 @@ fn directory_of(storage: &Storage, target: &Target) -> Result<Home, End> {
         }
     };
     found.map_err(|error| End::new(EndReason::Failed, chain(&error)))
-}
-
-/// Somebody waits for it: not at the lowest priority.
-async fn measure(path: PathBuf, to: &mpsc::Sender<Frame>) -> Result<End, End> {
-    let failed = |detail: String| End::new(EndReason::Failed, detail);
-    let counted = spawn_blocking(move || used_bytes(&path)).await;
-    let bytes = counted
-        .map_err(|error| failed(error.to_string()))?
-        .map_err(|error| failed(error.to_string()))?;
-    // A caller who has gone does not miss it.
-    drop(to.send(Frame::Position(bytes)).await);
-    Ok(End::new(EndReason::Exited, ""))
 }
 
 /// Where it has directories of its owner's, the deepest first: one may be mounted in another.

@@ -149,7 +149,7 @@ impl<R: Runtime, L: Ledger> DockerOperator<R, L> {
                 let engine = self.reconciler.current(container).ok_or_else(|| {
                     End::new(EndReason::ContainerNotRunning, "it has not been made yet")
                 })?;
-                return self.files.measure_layer(&engine, to).await;
+                return self.files.measure_layer(container, &engine, to).await;
             }
             OperationKind::RemoveVolume => {
                 return Err(End::new(EndReason::Unsupported, "a container is no volume"));

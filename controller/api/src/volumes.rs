@@ -178,6 +178,9 @@ impl Api {
 
     /// What cannot be counted now stays as it was counted last.
     async fn recount(&self, taker: Taker, at: &At) {
+        if !self.0.figures.may_ask(taker, self.0.clock.now()) {
+            return;
+        }
         let asked = async {
             let mut relay = self.relay(at, OperationKind::Measure).await.ok()?;
             let answer = relay.from.recv().await?;

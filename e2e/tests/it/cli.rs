@@ -2,6 +2,7 @@
 
 mod definition;
 mod files;
+mod rsync;
 
 use std::{
     ffi::OsStr,

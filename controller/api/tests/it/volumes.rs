@@ -1,6 +1,10 @@
 //! Homes and volumes, as their owners meet them.
 
-use berth_core::{clock::Clock as _, space::Taker};
+use berth_core::{
+    clock::Clock as _,
+    figures::Report,
+    space::{Space, Taker},
+};
 use berth_proto::v1::{self, file_service_client::FileServiceClient};
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -129,7 +133,10 @@ async fn what_was_too_full_is_counted_anew_before_a_refusal() {
             let user = state.containers.values().next().unwrap().spec.holder.clone();
             (homes.unwrap().id, user.unwrap().posix.uid)
         };
-        world.figures.set_space(Taker::Home(homes, uid), 1 << 40, world.clock.now());
+        let space = vec![Space { taker: Taker::Home(homes, uid), bytes: 1 << 40 }];
+        let report = Report { space, ..Report::default() };
+        let committed = world.handle.committed();
+        world.figures.record(&committed.state, world.node, &report, world.clock.now());
         let restart = v1::RestartContainerRequest { name: "box".into(), ..Default::default() };
         let restarted = ann.restart_container(restart).await.map(|_| ());
         let another = ann.create_container(request("another")).await.map(|_| ());

@@ -46,6 +46,8 @@ struct Rings {
     of: HashMap<Subject, Ring>,
     blades: HashMap<NodeId, Blade>,
     space: HashMap<Taker, (Timestamp, u64)>,
+    /// Those that were counted because somebody asked.
+    asked: HashMap<Taker, Timestamp>,
 }
 
 #[derive(Clone, Copy)]
@@ -75,7 +77,10 @@ impl Figures {
             return;
         }
         for space in &report.space {
-            if may_tell(state, node, space.taker) {
+            let asked = rings.asked.get(&space.taker);
+            // What was on its way when somebody asked is older than the answer.
+            let is_older = asked.is_some_and(|asked| now.since(*asked) < FRESH);
+            if !is_older && may_tell(state, node, space.taker) {
                 rings.space.insert(space.taker, (now, space.bytes));
             }
         }
@@ -103,9 +108,17 @@ impl Figures {
         self.lock().space.get(&taker).map(|(_, bytes)| *bytes)
     }
 
+    /// Whether it may be counted again because somebody asks: not as fast as one can click.
+    pub fn may_ask(&self, taker: Taker, now: Timestamp) -> bool {
+        let asked = self.lock().asked.get(&taker).copied();
+        asked.is_none_or(|asked| now.since(asked) >= PERIOD)
+    }
+
     /// As it was counted just now, because somebody asked.
     pub fn set_space(&self, taker: Taker, bytes: u64, now: Timestamp) {
-        self.lock().space.insert(taker, (now, bytes));
+        let mut rings = self.lock();
+        rings.space.insert(taker, (now, bytes));
+        rings.asked.insert(taker, now);
     }
 
     /// Of the file system that containers are kept on, as the blade last said.
@@ -166,6 +179,7 @@ impl Figures {
         rings.of.retain(|_, ring| ring.last().is_some_and(|(at, _)| is_heard(at)));
         rings.blades.retain(|_, blade| is_heard(blade.heard));
         rings.space.retain(|_, (heard, _)| is_heard(*heard));
+        rings.asked.retain(|_, asked| is_heard(*asked));
     }
 
     fn lock(&self) -> MutexGuard<'_, Rings> {

@@ -331,3 +331,29 @@ async fn who_stores_far_too_much_is_stopped_and_nobody_else() {
     assert!(!refused(with));
     world.check();
 }
+
+#[tokio::test]
+async fn what_is_counted_on_request_is_not_undone_by_what_was_on_its_way() {
+    let world = World::new().await;
+    let alice = world.person("alice", Role::Student).await;
+    let homes = Storage { homes: store(1, Scope::Shared), ..Storage::default() };
+    let blade = blade(&world, homes).await;
+    let taker = Taker::Home(StoreId::new(Uuid::from_u128(1)), alice.user.posix.uid);
+    let figures = Figures::default();
+    let says = |bytes| {
+        let report = Report { space: vec![Space { taker, bytes }], ..Report::default() };
+        figures.record(&world.handle.committed().state, blade, &report, world.clock.now());
+        world.clock.advance(Duration::from_secs(5));
+    };
+    says(500);
+    assert!(figures.may_ask(taker, world.clock.now()));
+    figures.set_space(taker, 7, world.clock.now());
+    assert!(!figures.may_ask(taker, world.clock.now()), "not as fast as one can click");
+    says(500);
+    assert_eq!(figures.space(taker), Some(7));
+    assert!(figures.may_ask(taker, world.clock.now()));
+    says(8);
+    says(8);
+    says(9);
+    assert_eq!(figures.space(taker), Some(9), "later counts are told of again");
+}
