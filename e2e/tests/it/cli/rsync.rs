@@ -3,7 +3,7 @@
 use std::{
     ffi::OsStr,
     fs,
-    os::unix::fs::symlink,
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -24,6 +24,7 @@ impl Image {
         for folder in ["bin", "tmp", "etc", "home"] {
             fs::create_dir_all(at(folder)).unwrap();
         }
+        fs::set_permissions(at("tmp"), fs::Permissions::from_mode(0o1777)).unwrap();
         fs::copy("/bin/busybox", at("bin/busybox")).expect("busybox-static is installed");
         for applet in ["sh", "sleep", "find", "sort", "cat"] {
             symlink("busybox", at("bin").join(applet)).unwrap();
