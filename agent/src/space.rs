@@ -11,10 +11,13 @@ use std::{
     time::Duration,
 };
 
-use berth_core::space::{Space, Taker};
+use berth_core::{
+    space::{Space, Taker},
+    storage::HomeMount,
+};
 use berth_docker::Docker;
 use berth_reconcile::{ledger::Ledger, reconciler::Reconciler, runtime::Runtime};
-use berth_storage::{Storage, used_bytes};
+use berth_storage::{Home, Storage, used_bytes};
 use tokio::{sync::oneshot, time::Instant};
 
 /// The first count: when those who were here before the agent are known.
@@ -107,17 +110,19 @@ fn directories(
 ) -> Vec<(Taker, PathBuf)> {
     let homes = storage.survey().0.homes;
     let mut found = Vec::new();
+    // What cannot be got at now keeps the figure that it has at the controller, for an hour.
+    let mut add = |taker, directory: Result<Home, berth_storage::Error>| match directory {
+        Ok(directory) => found.push((taker, directory.path)),
+        Err(error) => tracing::warn!(%error, "not counted"),
+    };
     for belongings in wanted {
         let holder = &belongings.holder;
-        if let Some(store) = &homes
-            && let Ok(home) = storage.home(holder)
-        {
-            found.push((Taker::Home(store.id, holder.posix.uid), home.path));
+        // Whoever has no home in any container here is not given one by being counted.
+        if let Some(store) = homes.as_ref().filter(|_| belongings.home != HomeMount::None) {
+            add(Taker::Home(store.id, holder.posix.uid), storage.home(holder));
         }
         for volume in &belongings.volumes {
-            if let Ok(directory) = storage.volume(volume.id, volume.scope, holder) {
-                found.push((Taker::Volume(volume.id), directory.path));
-            }
+            add(Taker::Volume(volume.id), storage.volume(volume.id, volume.scope, holder));
         }
     }
     found
@@ -141,19 +146,18 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn what_was_asked_for_meanwhile_is_newer() {
+    #[test]
+    fn what_was_asked_for_meanwhile_is_newer() {
         let volume = |number| Taker::Volume(VolumeId::new(Uuid::from_u128(number)));
         let space = |number, bytes| Space { taker: volume(number), bytes };
         let known = Counted::default();
         let began = Instant::now();
-        tokio::time::advance(Duration::from_secs(1)).await;
+        let seconds = |seconds| began + Duration::from_secs(seconds);
         // Its owner has made room while the count went on.
-        known.set(volume(1), Instant::now(), 5);
+        known.set(volume(1), seconds(1), 5);
         known.replace(began, vec![space(1, 500), space(2, 20)]);
         assert_eq!(known.all(), [space(1, 5), space(2, 20)]);
-        tokio::time::advance(Duration::from_secs(1)).await;
-        known.replace(Instant::now(), vec![space(1, 7)]);
+        known.replace(seconds(2), vec![space(1, 7)]);
         assert_eq!(known.all(), [space(1, 7)], "and what is gone is forgotten");
     }
 }
